@@ -1,0 +1,183 @@
+//! The contract between the log reader, which is fast and knows no platform, and a platform's log format.
+//!
+//! The reader (`crate::usage`) finds records, extracts the fields that the format names, and aggregates
+//! records with equal keys without looking into them. The format says which fields make up the key
+//! ([`EventFormat::event`], called for each record) and what a key means ([`EventFormat::translate`], called
+//! once for each distinct key). So facts about actions, outcomes and resources are looked up once a row, not
+//! once an event.
+
+use roaring::RoaringBitmap;
+
+use crate::model::{Bounded, Place, Time, UsageRow};
+
+use super::LogSpan;
+
+/// One wanted field of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Path of keys from the record's top, such as `["userIdentity", "sessionContext", "sessionIssuer",
+    /// "arn"]`. A last element of `[]` means: of each element of the array; the first value found stays.
+    pub path: &'static [&'static str],
+    /// What is taken.
+    pub take: Take,
+}
+
+/// What is taken of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The text of a string, unescaped. Anything else counts as absent.
+    Text,
+    /// The text of a string, number or literal: `true`, `1588`.
+    Scalar,
+    /// The raw JSON of the value, whatever it is.
+    Raw,
+}
+
+/// How records lie in a file.
+#[derive(Debug, Clone, Copy)]
+pub enum Layout {
+    /// One record a line, concatenated or pretty-printed objects, a bare array, or the array under one of
+    /// these top-level keys. The reader tells them apart by the first bytes.
+    Records(&'static [&'static str]),
+    /// Anything else: the function finds the records in the whole text and hands over each one's bytes with
+    /// its number from 1. An error ends the file; records handed over before stay.
+    Unwrap(Unwrap),
+}
+
+/// Finds the records in a text. Calls `each(record number, record bytes)`.
+pub type Unwrap = fn(text: &[u8], each: &mut dyn FnMut(u64, &[u8])) -> Result<(), UnwrapError>;
+
+/// Why a wrapped log could not be read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnwrapError {
+    /// Byte offset in the decompressed text, where known.
+    pub offset: usize,
+    /// Reason.
+    pub reason: String,
+}
+
+/// The fields of one record, in the order of [`EventFormat::fields`].
+pub trait Fields<'a> {
+    /// The field's bytes; empty if it is absent or null. [`Take::Text`] values are unescaped.
+    fn get(&self, field: usize) -> &'a [u8];
+}
+
+/// What the format makes of one record. Reused from record to record; the reader clears it.
+#[derive(Debug, Default)]
+pub struct RawEvent {
+    /// The key: parts pushed by [`RawEvent::part`].
+    key: Vec<u8>,
+    /// The event's time. Without one the record is rejected, unless the format allows it.
+    pub time: Option<Time>,
+    /// 128 bits that identify the event wherever it is delivered. Zero: no deduplication.
+    pub id: u128,
+    /// When several rows hold the same event (copies in several accounts), the row with the smallest rank
+    /// keeps the count.
+    pub rank: u8,
+    /// Source network, user agent family and session name, as raw bytes; bounded sets are made of them.
+    pub network: Vec<u8>,
+    /// User agent family.
+    pub agent: Vec<u8>,
+    /// Session.
+    pub session: Vec<u8>,
+}
+
+impl RawEvent {
+    /// Empties the event for the next record.
+    pub fn clear(&mut self) {
+        self.key.clear();
+        self.time = None;
+        self.id = 0;
+        self.rank = 0;
+        self.network.clear();
+        self.agent.clear();
+        self.session.clear();
+    }
+
+    /// Adds a part to the key. Parts longer than 64 KiB are cut there.
+    pub fn part(&mut self, part: &[u8]) {
+        let part = &part[..part.len().min(usize::from(u16::MAX))];
+        self.key
+            .extend_from_slice(&(part.len() as u16).to_le_bytes());
+        self.key.extend_from_slice(part);
+    }
+
+    /// The key's bytes.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+/// Splits a key into its parts.
+pub fn key_parts(key: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let mut rest = key;
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(after.len());
+        let (part, next) = after.split_at(length);
+        parts.push(part);
+        rest = next;
+    }
+    parts
+}
+
+/// What becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Aggregate it.
+    Use,
+    /// Leave it out for this stated reason, which the report counts (`insight records`, `service events`).
+    Skip(&'static str),
+    /// It is malformed: count and list it with this reason.
+    Reject(&'static str),
+}
+
+/// One aggregated key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawRow {
+    /// The key, see [`key_parts`]. Valid UTF-8 in every part (invalid bytes were replaced).
+    pub key: Vec<u8>,
+    /// Distinct events.
+    pub count: u64,
+    /// First time and its place.
+    pub first: (Time, Place),
+    /// Last time and its place.
+    pub last: (Time, Place),
+    /// Quarter-hours since the epoch.
+    pub slots: RoaringBitmap,
+    /// Source networks.
+    pub networks: Bounded,
+    /// User agent families.
+    pub agents: Bounded,
+    /// Sessions.
+    pub sessions: Bounded,
+}
+
+/// What a format makes of the aggregated rows.
+#[derive(Debug, Default)]
+pub struct Translated {
+    /// Usage rows, in any order; the caller merges and sorts.
+    pub usage: Vec<UsageRow>,
+    /// Coverage as seen.
+    pub spans: Vec<LogSpan>,
+    /// Counted remarks, such as `unmapped event x:Y` or `unknown error code Z`: text and number of events.
+    pub remarks: Vec<(String, u64)>,
+}
+
+/// A format of logs.
+pub trait EventFormat: Sync {
+    /// Stable id: `aws-cloudtrail`.
+    fn id(&self) -> &'static str;
+
+    /// How records lie in files of this kind.
+    fn layout(&self) -> Layout;
+
+    /// The wanted fields. At most 64.
+    fn fields(&self) -> &'static [Field];
+
+    /// Makes the key, time and id of one record.
+    fn event<'a>(&self, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort;
+
+    /// Says what the aggregated keys mean. Called once, with rows in key order.
+    fn translate(&self, rows: Vec<RawRow>, out: &mut Translated);
+}
