@@ -94,7 +94,7 @@ fn tags(text: &str) -> BTreeMap<String, Vec<Risk>> {
             "credential_exposure" | "returns_credentials_cloudsplaining" => {
                 Risk::CredentialExposure
             }
-            "data_access" => Risk::DataAccess,
+            "data_access" | "read_exfiltration_cloudsplaining" => Risk::DataAccess,
             "priv_esc" => Risk::PrivilegeEscalation,
             "resource_exposure" => Risk::ResourceExposure,
             _ => continue,

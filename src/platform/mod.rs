@@ -11,6 +11,7 @@
 //!
 //! Adding a platform: `CONTRIBUTING.md`, "A platform".
 
+pub mod aws;
 pub mod events;
 
 use std::sync::Arc;

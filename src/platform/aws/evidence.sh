@@ -30,7 +30,7 @@ json_text() { printf '%s' "$1" | LC_ALL=C tr -d '\000-\037' | LC_ALL=C sed 's/[\
 # file_name TEXT: TEXT as one portable file name; a long one is cut and ends in its checksum.
 file_name() (
     name=$(printf '%s\n' "$1" |
-        LC_ALL=C sed 's/%/%25/g; s,/,%2F,g; s/:/_/g; s/[^A-Za-z0-9._=,@+%-]/_/g')
+        LC_ALL=C sed 's/%/%25/g; s,/,%2f,g; s/:/_/g; s/[^A-Za-z0-9._=,@+%-]/_/g')
     if [ "${#name}" -gt 180 ]; then
         sum=$(printf '%s' "$1" | cksum | cut -d' ' -f1)
         name=$(printf '%s\n' "$name" | cut -c1-160)-$sum
@@ -51,7 +51,7 @@ have() { [ -n "${AUTHGAP_RESUME:-}" ] && [ -s "$1" ]; }
 refused() (
     code=$1 errors=$2
     shift 2
-    line=$(LC_ALL=C sed -n '/[^[:space:]]/{p;q;}' "$errors" | cut -c1-400 |
+    line=$(LC_ALL=C sed -n '/[^[:space:]]/{p;q;}' "$errors" | LC_ALL=C cut -c1-400 |
         LC_ALL=C tr '[:cntrl:]' ' ')
     command=$(printf '%s' "aws $*" | LC_ALL=C tr '[:cntrl:]' ' ')
     printf '%s\t%s\t%s\n' "$command" "$code" "$line" >>"$out/refused.tsv"
@@ -415,4 +415,4 @@ count=$(sed 1d "$out/refused.tsv" | wc -l | tr -d ' ')
 [ "$count" = 0 ] || say "$count calls were refused: $out/refused.tsv"
 [ "$complete" = true ] ||
     fail 1 'the credentials ended before the work did; log in and run again with AUTHGAP_RESUME=1'
-say "done: authgap analyze $out"
+say "done: authgap analyze \"$out\""

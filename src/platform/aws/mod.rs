@@ -1,0 +1,3 @@
+//! The AWS platform.
+
+pub mod policy;
