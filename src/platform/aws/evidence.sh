@@ -4,8 +4,8 @@
 #
 #   sh evidence.sh [FOLDER]        default: ./authgap-evidence-aws-ACCOUNT
 #
-# Reads only: each call is a List, Get, Describe, or starts a report of IAM's own. No secret value,
-# no object, no function configuration is asked for. Needs the AWS CLI (1 or 2) and POSIX tools.
+# Reads only: each call is a List, Get, Describe, or starts a report of IAM's own. No secret value
+# and no object is read, no function's configuration is kept. Needs the AWS CLI and POSIX tools.
 #
 #   AUTHGAP_REGIONS="eu-west-1 us-east-1"   default: every Region enabled for the account
 #   AUTHGAP_JOBS=4                          calls at a time
@@ -21,8 +21,6 @@ export AWS_RETRY_MODE="${AWS_RETRY_MODE:-standard}" AWS_MAX_ATTEMPTS="${AWS_MAX_
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { code=$1; shift; say "error: $*"; exit "$code"; }
-
-# --- Plumbing ----------------------------------------------------------------------------------
 
 # json_text TEXT: TEXT as the inside of a JSON string. IAM paths may hold quotes and backslashes.
 json_text() { printf '%s' "$1" | LC_ALL=C tr -d '\000-\037' | LC_ALL=C sed 's/[\"]/\\&/g'; }
@@ -132,8 +130,6 @@ collection() {
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
-# --- IAM ---------------------------------------------------------------------------------------
-
 credential_report() {
     tries=0
     while [ "$tries" -lt 30 ]; do
@@ -198,8 +194,6 @@ fetch_report() (
     done
 )
 
-# --- CloudTrail --------------------------------------------------------------------------------
-
 trails() {
     call_for Region "$1" "$out/cloudtrail/trails-$1.json" cloudtrail describe-trails --region="$1"
 }
@@ -214,8 +208,6 @@ trail() (
     call_for TrailARN "$1" "$out/cloudtrail/status-$name.json" \
         cloudtrail get-trail-status --name="$1" --region="$home"
 )
-
-# --- Organizations -----------------------------------------------------------------------------
 
 unit() {
     call_for ParentId "$1" "$org/units-$1.json" \
@@ -256,8 +248,6 @@ organization() {
     done
     cat "$work/units" "$work/accounts" | each attached
 }
-
-# --- Resource policies -------------------------------------------------------------------------
 
 # policy SERVICE ARN NONE ARGS...: the policy of one resource; null when the error is NONE.
 policy() (
@@ -325,8 +315,6 @@ regional_policies() {
     list ecr describe-repositories --query 'repositories[].[repositoryArn]' --region="$region" |
         grep '^arn:' | each repository_policy
 }
-
-# --- The run -----------------------------------------------------------------------------------
 
 case ${1:-} in
 -*) fail 2 'usage: sh evidence.sh [FOLDER]; AUTHGAP_REGIONS, AUTHGAP_JOBS, AUTHGAP_RESUME' ;;

@@ -1,0 +1,307 @@
+//! The passes that compare granted, used and intended, identity by identity.
+//!
+//! [`run`] judges identities in parallel over bitsets of catalogue numbers; grants are shared between
+//! identities with equal attachments. Nothing here reads files or knows a platform's formats. What each status
+//! means: `docs/data-model.md`, "Status of a permission".
+
+pub mod observe;
+pub mod row;
+mod score;
+mod status;
+pub mod within;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::catalogue::RunCatalogue;
+use crate::catalogue::risk::EscalationIndex;
+use crate::intent::Intent;
+use crate::model::{
+    AccessLevel, ActionId, ActionSet, Claim, Credential, Identity, Label, Link, Str, Time, UsageRow,
+};
+use crate::platform::Evaluator;
+use observe::Observer;
+pub use row::{
+    Advice, Beyond, Counts, Facet, IdentityGap, PermissionRow, Reason, ScoreTerm, Status, Violation,
+};
+
+/// The observation window: non-use is judged in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Start.
+    pub from: Time,
+    /// End: the time as of which the report is made.
+    pub to: Time,
+}
+
+impl Window {
+    /// Its length in days.
+    pub fn days(&self) -> u32 {
+        ((self.to.seconds() - self.from.seconds()) / 86_400).max(0) as u32
+    }
+}
+
+/// Prefix of usage actions that show an identity alive and need no permission.
+pub const NO_PERMISSION: &str = "no-permission:";
+
+/// Everything that the passes need.
+pub struct Input<'a> {
+    /// Identities, sorted by id.
+    pub identities: &'a [Identity],
+    /// Usage, sorted by key, identities already resolved.
+    pub usage: &'a [UsageRow],
+    /// Claims.
+    pub claims: &'a [Claim],
+    /// Catalogue of the run.
+    pub catalogue: &'a RunCatalogue,
+    /// Evaluators by platform.
+    pub evaluators: &'a BTreeMap<Str, Box<dyn Evaluator>>,
+    /// Intents, in the order of identities.
+    pub intents: &'a [Option<Intent>],
+    /// The time as of which the report is made; none if the evidence has no time.
+    pub as_of: Option<Time>,
+    /// Window; none if the evidence has no time.
+    pub window: Option<Window>,
+    /// Age from which use is stale.
+    pub stale_after_days: u32,
+}
+
+/// What a run of the passes works on.
+pub(crate) struct Frame<'a> {
+    catalogue: &'a RunCatalogue,
+    usage: &'a [UsageRow],
+    usage_actions: Vec<Option<ActionId>>,
+    observer: Observer,
+    evaluators: &'a BTreeMap<Str, Box<dyn Evaluator>>,
+    as_of: Option<Time>,
+    window: Option<Window>,
+    stale_after_days: u32,
+}
+
+impl Frame<'_> {
+    fn evaluator(&self, platform: &str) -> Option<&dyn Evaluator> {
+        self.evaluators.get(platform).map(AsRef::as_ref)
+    }
+}
+
+/// Judges all identities. The result is in the order of `input.identities`.
+pub fn run(input: &Input<'_>) -> Vec<IdentityGap> {
+    let accounts: BTreeSet<(Str, Str)> = input
+        .identities
+        .iter()
+        .map(|identity| (identity.platform.clone(), identity.account.clone()))
+        .collect();
+    let frame = Frame {
+        catalogue: input.catalogue,
+        usage: input.usage,
+        usage_actions: usage_actions(input),
+        observer: Observer::new(input.claims, input.catalogue, &accounts),
+        evaluators: input.evaluators,
+        as_of: input.as_of,
+        window: input.window,
+        stale_after_days: input.stale_after_days,
+    };
+    let ranges = usage_ranges(input.usage);
+    let levels: Vec<(AccessLevel, ActionSet)> =
+        AccessLevel::ALL.iter().map(|level| (*level, input.catalogue.level(*level))).collect();
+    let platforms: BTreeSet<&str> =
+        input.identities.iter().map(|identity| &*identity.platform).collect();
+    let platforms: Vec<&str> = platforms.into_iter().collect();
+    let escalation = EscalationIndex::new(input.catalogue, &platforms);
+    let weights = score::Weights::new(input.catalogue, &escalation);
+    (0..input.identities.len())
+        .into_par_iter()
+        .map(|number| {
+            let identity = &input.identities[number];
+            let key = (&*identity.platform, &*identity.id);
+            let range = ranges.get(&key).cloned().unwrap_or(0..0);
+            let intent = input.intents.get(number).and_then(Option::as_ref);
+            one(&frame, number, identity, intent, range, &levels, &weights)
+        })
+        .collect()
+}
+
+/// Catalogue numbers of usage rows; none for calls that need no permission.
+fn usage_actions(input: &Input<'_>) -> Vec<Option<ActionId>> {
+    let mut last: Option<((&str, &str), Option<ActionId>)> = None;
+    let number = |row: &UsageRow| {
+        if row.action.starts_with(NO_PERMISSION) {
+            None
+        } else {
+            input.catalogue.id(&row.platform, &row.action)
+        }
+    };
+    input
+        .usage
+        .iter()
+        .map(|row| {
+            let key = (&*row.platform, &*row.action);
+            match last {
+                Some((before, id)) if before == key => id,
+                _ => {
+                    let id = number(row);
+                    last = Some((key, id));
+                    id
+                }
+            }
+        })
+        .collect()
+}
+
+/// Where each identity's rows are in the sorted usage table.
+fn usage_ranges(usage: &[UsageRow]) -> BTreeMap<(&str, &str), std::ops::Range<usize>> {
+    let mut ranges = BTreeMap::new();
+    let mut start = 0;
+    let key = |row: &UsageRow| (row.platform.clone(), row.identity.clone());
+    for chunk in usage.chunk_by(|left, right| key(left) == key(right)) {
+        let first = &chunk[0];
+        ranges.insert((&*first.platform, &*first.identity), start..start + chunk.len());
+        start += chunk.len();
+    }
+    ranges
+}
+
+fn one(
+    frame: &Frame<'_>,
+    number: usize,
+    identity: &Identity,
+    intent: Option<&Intent>,
+    range: std::ops::Range<usize>,
+    levels: &[(AccessLevel, ActionSet)],
+    weights: &score::Weights,
+) -> IdentityGap {
+    let grants = frame
+        .evaluator(&identity.platform)
+        .filter(|_| identity.has_grant_evidence)
+        .map_or_else(Arc::default, |evaluator| evaluator.grants(identity, frame.catalogue));
+    let uses = status::Uses::collect(frame, range.clone());
+    let judge = status::Judge { frame, identity, intent, grants: &grants, uses: &uses };
+    let judged = judge.judge();
+    let (counts, by_status) = count(&judged, &grants.actions, &uses);
+    let (score, terms) = weights.score(&judged.rows, &grants);
+    let active = frame.window.map_or(0, |window| {
+        let from = u32::try_from(window.from.day()).unwrap_or(0);
+        let to = u32::try_from(window.to.day()).unwrap_or(0);
+        uses.active.iter().filter(|day| (from..=to).contains(day)).count() as u32
+    });
+    let levels = levels
+        .iter()
+        .map(|(level, set)| (*level, set.intersection_len(&grants.actions)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    let last_used = uses.last.max(identity.last_used);
+    IdentityGap {
+        identity: number,
+        is_never_used: is_never_used(identity, last_used, &counts),
+        is_admin: grants.administrative.is_some(),
+        grants,
+        rows: judged.rows,
+        violations: judged.violations,
+        beyond: judged.beyond,
+        counts,
+        by_status,
+        levels,
+        score,
+        terms,
+        last_used,
+        active_days: active,
+        observed_days: judged.observed_days,
+        observable: judged.observable,
+        usage: range,
+    }
+}
+
+/// Never used: granted, nothing seen, and for every concluded permission non-use is a finding; what is left
+/// unknown does not turn that into use, but all must not be unknown.
+fn is_never_used(identity: &Identity, last_used: Option<Time>, counts: &Counts) -> bool {
+    identity.has_grant_evidence
+        && !identity.is(Label::Disabled)
+        && last_used.is_none()
+        && counts.denied == 0
+        && counts.granted > 0
+        && counts.used == 0
+        && counts.excess * 2 > counts.granted
+}
+
+/// Counts by set, and each action once by the first status of its rows.
+fn count(
+    judged: &status::Judged,
+    granted: &ActionSet,
+    uses: &status::Uses,
+) -> (Counts, BTreeMap<Status, u64>) {
+    let mut sets: BTreeMap<Status, ActionSet> = BTreeMap::new();
+    for row in &judged.rows {
+        sets.entry(row.status).or_default().extend(row.actions.iter().copied());
+    }
+    let mut seen = ActionSet::new();
+    let mut by_status = BTreeMap::new();
+    for status in Status::ALL {
+        let Some(set) = sets.get(&status) else { continue };
+        let fresh = set - &seen;
+        if !fresh.is_empty() {
+            by_status.insert(status, fresh.len());
+        }
+        seen |= set;
+    }
+    let size = |status: Status| sets.get(&status).map_or(0, ActionSet::len);
+    let counts = Counts {
+        granted: granted.len(),
+        observable: judged.observable.len(),
+        used: uses
+            .by_action
+            .iter()
+            .filter(|(id, one)| one.allowed > 0 && granted.contains(**id))
+            .count() as u64,
+        excess: size(Status::Excess),
+        stale: size(Status::Stale),
+        unknown: size(Status::Unknown),
+        drift: size(Status::Drift),
+        out_of_scope: size(Status::OutOfScope),
+        unexplained: size(Status::Unexplained),
+        shortfall: size(Status::Shortfall),
+        denied: uses.by_action.values().filter(|one| one.denied > 0).count() as u64,
+    };
+    (counts, by_status)
+}
+
+/// All that a run found, for findings and reports.
+pub struct Analysis<'a> {
+    /// What was compared.
+    pub input: Input<'a>,
+    /// The gaps, in the order of identities.
+    pub gaps: Vec<IdentityGap>,
+    /// Credentials, sorted.
+    pub credentials: &'a [Credential],
+    /// Links, sorted.
+    pub links: &'a [Link],
+    /// Escalation sets.
+    pub escalation: EscalationIndex,
+    /// Printed paths of the input files, by number.
+    pub paths: &'a [String],
+}
+
+impl Analysis<'_> {
+    /// An identity's intent.
+    pub fn intent(&self, gap: &IdentityGap) -> Option<&Intent> {
+        self.input.intents.get(gap.identity).and_then(Option::as_ref)
+    }
+
+    /// An identity.
+    pub fn identity(&self, gap: &IdentityGap) -> &Identity {
+        &self.input.identities[gap.identity]
+    }
+
+    /// Name of an action.
+    pub fn action(&self, id: ActionId) -> &Str {
+        &self.input.catalogue.entry(id).name
+    }
+
+    /// Credentials of an identity.
+    pub fn credentials_of(&self, identity: &str) -> &[Credential] {
+        let from = self.credentials.partition_point(|one| *one.identity < *identity);
+        let to = self.credentials.partition_point(|one| *one.identity <= *identity);
+        &self.credentials[from..to.max(from)]
+    }
+}

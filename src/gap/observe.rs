@@ -1,0 +1,373 @@
+//! Which actions the evidence could have shown, and when.
+//!
+//! Claims of `not-seen` combine by union over sources (design, "What a source may conclude"). A log covers an
+//! action only while every Region that occurs in the account's evidence is covered. A claim that is limited to
+//! some resources speaks for a grant only if the grant does not reach beyond them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalogue::RunCatalogue;
+use crate::model::{
+    ActionId, ActionSet, Claim, ClaimScope, Glob, Identity, Intervals, Rw, Says, Select, Source, Str,
+};
+
+/// Class of actions that no call carries; only a source that covers everything speaks of them.
+pub const NEVER_LOGGED: &str = "never-logged";
+
+/// What is observed of a group of actions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    /// When use would have been seen.
+    pub covered: Intervals,
+    /// Why, in words.
+    pub basis: BTreeSet<Str>,
+}
+
+impl Observed {
+    fn join(&mut self, covered: &Intervals, basis: &Str) {
+        if !covered.is_empty() {
+            self.covered = self.covered.union(covered);
+            self.basis.insert(basis.clone());
+        }
+    }
+}
+
+/// A `not-seen` claim with its actions as a set.
+#[derive(Debug, Clone)]
+struct Compiled {
+    actions: ActionSet,
+    region: Option<Str>,
+    resources: Option<Glob>,
+    covered: Intervals,
+    basis: Str,
+    source: Source,
+    own_policies_only: bool,
+}
+
+/// Coverage of one account: actions in groups that the same claims cover.
+#[derive(Debug, Default)]
+struct Account {
+    groups: Vec<(ActionSet, Observed)>,
+    /// Claims limited to some resources.
+    limited: Vec<Compiled>,
+}
+
+/// All claims of a run, ready to be asked.
+#[derive(Debug, Default)]
+pub struct Observer {
+    accounts: BTreeMap<(Str, Str), Account>,
+    identities: BTreeMap<Str, Vec<Compiled>>,
+    attempts: BTreeMap<Str, Vec<(ActionSet, Intervals)>>,
+    never_logged: ActionSet,
+}
+
+impl Observer {
+    /// Compiles claims. `accounts` are all `(platform, account)` pairs that identities have.
+    pub fn new(
+        claims: &[Claim],
+        catalogue: &RunCatalogue,
+        accounts: &BTreeSet<(Str, Str)>,
+    ) -> Observer {
+        let mut observer =
+            Observer { never_logged: catalogue.class(NEVER_LOGGED), ..Observer::default() };
+        let mut shared: BTreeMap<(Str, Str), Vec<Compiled>> = BTreeMap::new();
+        for claim in claims {
+            let actions = select(claim, catalogue, &observer.never_logged);
+            match (&claim.scope, claim.says) {
+                (ClaimScope::Identity(id), Says::NotSeen) => {
+                    let compiled = compile(claim, actions);
+                    observer.identities.entry(id.clone()).or_default().push(compiled);
+                }
+                // Only attempts at single actions keep an action from being called unused; an attempt at a
+                // service does not say which action.
+                (ClaimScope::Identity(id), Says::Attempted)
+                    if matches!(claim.actions, Select::Pattern(_)) =>
+                {
+                    let attempt = (actions, claim.covered.clone());
+                    observer.attempts.entry(id.clone()).or_default().push(attempt);
+                }
+                (ClaimScope::Account(account), Says::NotSeen) => {
+                    let key = (claim.platform.clone(), account.clone());
+                    shared.entry(key).or_default().push(compile(claim, actions));
+                }
+                (ClaimScope::Platform, Says::NotSeen) => {
+                    for key in accounts.iter().filter(|(platform, _)| *platform == claim.platform) {
+                        let compiled = compile(claim, actions.clone());
+                        shared.entry(key.clone()).or_default().push(compiled);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (key, claims) in shared {
+            let all = catalogue.platform(&key.0);
+            observer.accounts.insert(key, Account::new(claims, all));
+        }
+        observer
+    }
+
+    /// What is observed of an identity's actions: disjoint groups that together are `actions`, leaving out
+    /// those of which nothing is observed. Resource-limited claims are not in it, see [`Observer::limited`].
+    pub fn groups(
+        &self,
+        identity: &Identity,
+        actions: &ActionSet,
+        own: &ActionSet,
+    ) -> Vec<(ActionSet, Observed)> {
+        let key = (identity.platform.clone(), identity.account.clone());
+        let mut groups: Vec<(ActionSet, Observed)> = Vec::new();
+        let mut rest = actions.clone();
+        for (set, observed) in self.accounts.get(&key).map_or(&[][..], |account| &account.groups) {
+            let mine = &rest & set;
+            if !mine.is_empty() {
+                rest -= &mine;
+                groups.push((mine, observed.clone()));
+            }
+        }
+        groups.push((rest, Observed::default()));
+        for claim in self.identities.get(&identity.id).map_or(&[][..], Vec::as_slice) {
+            let speaks_of =
+                if claim.own_policies_only { &claim.actions & own } else { claim.actions.clone() };
+            groups = groups
+                .into_iter()
+                .flat_map(|(set, observed)| {
+                    let inside = &set & &speaks_of;
+                    let outside = set - &inside;
+                    let mut more = observed.clone();
+                    more.join(&claim.covered, &claim.basis);
+                    [(inside, more), (outside, observed)]
+                })
+                .filter(|(set, _)| !set.is_empty())
+                .collect();
+        }
+        groups.retain(|(set, observed)| !set.is_empty() && !observed.covered.is_empty());
+        groups
+    }
+
+    /// What resource-limited claims show of an action that is granted on these resource patterns: for each
+    /// pattern the claims that contain it, and of those times the ones in which every pattern is covered.
+    pub fn limited(&self, identity: &Identity, action: ActionId, resources: &[Str]) -> Observed {
+        let key = (identity.platform.clone(), identity.account.clone());
+        let Some(account) = self.accounts.get(&key) else {
+            return Observed::default();
+        };
+        let claims: Vec<&Compiled> =
+            account.limited.iter().filter(|claim| claim.actions.contains(action)).collect();
+        let mut all: Option<Observed> = None;
+        for pattern in resources {
+            let wanted = Glob::new(pattern);
+            let mut here = Observed::default();
+            for claim in &claims {
+                let inside = claim.resources.as_ref().is_none_or(|limit| limit.contains(&wanted));
+                if inside {
+                    here.join(&claim.covered, &claim.basis);
+                }
+            }
+            all = Some(match all {
+                None => here,
+                Some(before) => Observed {
+                    covered: before.covered.intersect(&here.covered),
+                    basis: before.basis.union(&here.basis).cloned().collect(),
+                },
+            });
+        }
+        all.filter(|observed| !observed.covered.is_empty()).unwrap_or_default()
+    }
+
+    /// Whether the account has resource-limited claims at all.
+    pub fn has_limited(&self, identity: &Identity) -> bool {
+        let key = (identity.platform.clone(), identity.account.clone());
+        self.accounts.get(&key).is_some_and(|account| !account.limited.is_empty())
+    }
+
+    /// Actions that a report says were tried, with when: allowed or denied, it does not say.
+    pub fn attempts(&self, identity: &Identity) -> &[(ActionSet, Intervals)] {
+        self.attempts.get(&identity.id).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn compile(claim: &Claim, actions: ActionSet) -> Compiled {
+    Compiled {
+        actions,
+        region: claim.region.clone(),
+        resources: claim.resources.as_deref().map(Glob::new),
+        covered: claim.covered.clone(),
+        basis: claim.basis.clone(),
+        source: claim.source,
+        own_policies_only: claim.own_policies_only,
+    }
+}
+
+/// The actions of a claim. Permissions that no call carries are only in a claim about everything that the
+/// identity could do (a role that was never used passed no role either), and never in a log's.
+fn select(claim: &Claim, catalogue: &RunCatalogue, never_logged: &ActionSet) -> ActionSet {
+    let mut actions = match &claim.actions {
+        Select::Everything => catalogue.platform(&claim.platform),
+        Select::Service(prefix) => catalogue.service(&claim.platform, prefix),
+        Select::Class(class) => {
+            &catalogue.class(class) & &catalogue.platform(&claim.platform)
+        }
+        Select::Pattern(pattern) => (*catalogue.expand(&claim.platform, pattern)).clone(),
+    };
+    if !matches!(claim.source, Source::LastUsed | Source::Table | Source::Recommender) {
+        actions -= never_logged;
+    }
+    match claim.rw {
+        Rw::All => actions,
+        Rw::Read => actions.iter().filter(|id| catalogue.entry(*id).level.is_read()).collect(),
+        Rw::Write => actions.iter().filter(|id| !catalogue.entry(*id).level.is_read()).collect(),
+    }
+}
+
+impl Account {
+    fn new(claims: Vec<Compiled>, all: ActionSet) -> Account {
+        let (limited, whole): (Vec<Compiled>, Vec<Compiled>) =
+            claims.into_iter().partition(|claim| claim.resources.is_some());
+        let regions: BTreeSet<&Str> =
+            whole.iter().chain(&limited).filter_map(|claim| claim.region.as_ref()).collect();
+        // Refine: actions that exactly the same claims cover stay together.
+        let mut groups: Vec<(ActionSet, Vec<usize>)> = vec![(all, Vec::new())];
+        for (number, claim) in whole.iter().enumerate() {
+            groups = groups
+                .into_iter()
+                .flat_map(|(set, by)| {
+                    let inside = &set & &claim.actions;
+                    let outside = set - &inside;
+                    let mut more = by.clone();
+                    more.push(number);
+                    [(inside, more), (outside, by)]
+                })
+                .filter(|(set, _)| !set.is_empty())
+                .collect();
+        }
+        let groups = groups
+            .into_iter()
+            .filter(|(_, by)| !by.is_empty())
+            .map(|(set, by)| {
+                let claims: Vec<&Compiled> = by.iter().map(|number| &whole[*number]).collect();
+                (set, over_regions(&claims, &regions))
+            })
+            .filter(|(_, observed)| !observed.covered.is_empty())
+            .collect();
+        Account { groups, limited }
+    }
+}
+
+/// Union over the claims of each Region, intersection over the Regions that occur.
+fn over_regions(claims: &[&Compiled], regions: &BTreeSet<&Str>) -> Observed {
+    let mut everywhere = Observed::default();
+    for claim in claims.iter().filter(|claim| claim.region.is_none()) {
+        everywhere.join(&claim.covered, &claim.basis);
+    }
+    let mut all: Option<Observed> = None;
+    for region in regions {
+        let mut here = Observed::default();
+        for claim in claims.iter().filter(|claim| claim.region.as_ref() == Some(*region)) {
+            here.join(&claim.covered, &claim.basis);
+        }
+        all = Some(match all {
+            None => here,
+            Some(before) => Observed {
+                covered: before.covered.intersect(&here.covered),
+                basis: before.basis.union(&here.basis).cloned().collect(),
+            },
+        });
+    }
+    if let Some(regional) = all
+        && !regional.covered.is_empty()
+    {
+        everywhere.covered = everywhere.covered.union(&regional.covered);
+        everywhere.basis.extend(regional.basis);
+    }
+    everywhere
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Catalogue, Facts};
+    use crate::model::{IdentityKind, Time};
+
+    fn day(number: i64) -> Time {
+        Time::from_seconds(number * 86_400)
+    }
+
+    fn catalogue() -> RunCatalogue {
+        let facts = |_: &str, name: &str, _: Option<&crate::catalogue::Action>| Facts {
+            class: match name {
+                "s3:GetObject" => "data:AWS::S3::Object".into(),
+                "iam:PassRole" => NEVER_LOGGED.into(),
+                _ => "management".into(),
+            },
+            touches_data: false,
+            level: None,
+        };
+        RunCatalogue::build(&[("aws".into(), Catalogue::aws())], &[], &facts)
+    }
+
+    fn claim(select: Select, region: Option<&str>, rw: Rw, from: i64, to: i64) -> Claim {
+        Claim {
+            platform: "aws".into(),
+            source: Source::InferredLog,
+            says: Says::NotSeen,
+            scope: ClaimScope::Account("1".into()),
+            actions: select,
+            rw,
+            resources: None,
+            region: region.map(Str::from),
+            covered: Intervals::span(day(from), day(to)),
+            own_policies_only: false,
+            basis: "log".into(),
+            place: None,
+        }
+    }
+
+    fn identity() -> Identity {
+        let mut identity = Identity::new("arn:aws:iam::1:role/r", "aws", IdentityKind::Role);
+        identity.account = "1".into();
+        identity
+    }
+
+    fn observed(claims: &[Claim], action: &str) -> Intervals {
+        let catalogue = catalogue();
+        let accounts = BTreeSet::from([("aws".into(), "1".into())]);
+        let observer = Observer::new(claims, &catalogue, &accounts);
+        let id = catalogue.id("aws", action).unwrap();
+        let set = ActionSet::from_iter([id]);
+        let groups = observer.groups(&identity(), &set, &set);
+        groups.into_iter().map(|(_, seen)| seen.covered).next().unwrap_or_default()
+    }
+
+    #[test]
+    fn every_region_that_occurs_must_be_covered() {
+        let class = || Select::Class("management".into());
+        let one = claim(class(), Some("eu-west-1"), Rw::All, 0, 90);
+        let other = claim(class(), Some("us-east-1"), Rw::All, 30, 90);
+        assert_eq!(observed(std::slice::from_ref(&one), "ec2:RunInstances").days(), 90);
+        assert_eq!(observed(&[one.clone(), other], "ec2:RunInstances").days(), 60);
+        let reads_only = claim(class(), Some("us-east-1"), Rw::Read, 0, 90);
+        assert!(observed(&[one, reads_only], "ec2:RunInstances").is_empty());
+    }
+
+    #[test]
+    fn a_log_never_speaks_of_what_no_call_carries() {
+        let everything = claim(Select::Everything, None, Rw::All, 0, 90);
+        assert!(observed(std::slice::from_ref(&everything), "iam:PassRole").is_empty());
+        let never_used = Claim { source: Source::LastUsed, ..everything };
+        assert_eq!(observed(&[never_used], "iam:PassRole").days(), 90);
+    }
+
+    #[test]
+    fn a_limited_claim_does_not_speak_beyond_its_resources() {
+        let mut limited = claim(Select::Class("data:AWS::S3::Object".into()), None, Rw::All, 0, 90);
+        limited.resources = Some("arn:aws:s3:::a/*".into());
+        let catalogue = catalogue();
+        let accounts = BTreeSet::from([("aws".into(), "1".into())]);
+        let observer = Observer::new(&[limited], &catalogue, &accounts);
+        let id = catalogue.id("aws", "s3:GetObject").unwrap();
+        let inside = observer.limited(&identity(), id, &["arn:aws:s3:::a/x/*".into()]);
+        assert_eq!(inside.covered.days(), 90);
+        let beyond = ["arn:aws:s3:::a/*".into(), "arn:aws:s3:::b/*".into()];
+        assert!(observer.limited(&identity(), id, &beyond).covered.is_empty());
+    }
+}

@@ -1,0 +1,615 @@
+//! The status of each permission of one identity (design, "Status of a permission").
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::observe::{NEVER_LOGGED, Observed};
+use super::row::{Facet, PermissionRow, Reason, Status};
+use super::within::{self, Exclusion};
+use super::{Beyond, Frame, Violation};
+use crate::intent::Intent;
+use crate::model::{
+    ActionId, ActionSet, Decision, Glob, GrantSet, Identity, Intervals, Outcome, Place, ScopeSet, Str,
+    Time, UsageRow,
+};
+use crate::platform::{Request, Verdict};
+
+/// Share of the time in question that must be observed before non-use is concluded.
+const ENOUGH: f64 = 0.9;
+
+/// A grant or identity younger than this is judged as if it were this old: a week is the shortest cycle in
+/// which scheduled work repeats.
+const YOUNGEST_DAYS: i64 = 7;
+
+/// What is known of the use of one action by one identity.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Use {
+    pub(super) allowed: u64,
+    pub(super) denied: u64,
+    undetermined: u64,
+    first: Option<Time>,
+    last: Option<Time>,
+    place: Option<Place>,
+    last_denied: Option<Time>,
+    is_undated: bool,
+    is_named: bool,
+    /// Numbers of the rows of allowed use.
+    rows: Vec<u32>,
+}
+
+/// Uses of one identity by action, and what its other rows tell.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    pub(super) by_action: BTreeMap<ActionId, Use>,
+    /// Services with events that could not be mapped to an action.
+    unmapped: BTreeSet<Str>,
+    pub(super) last: Option<Time>,
+    pub(super) active: roaring::RoaringBitmap,
+}
+
+impl Uses {
+    pub(super) fn collect(frame: &Frame<'_>, range: std::ops::Range<usize>) -> Uses {
+        let mut uses = Uses::default();
+        for number in range {
+            let row = &frame.usage[number];
+            uses.last = uses.last.max(row.last);
+            if row.unmapped {
+                let service = row.action.split(':').next().unwrap_or_default();
+                uses.unmapped.insert(service.to_ascii_lowercase().into());
+            }
+            if row.outcome == Outcome::Allowed {
+                uses.active.extend(row.slots.iter().map(|slot| slot / 96));
+            }
+            let Some(action) = frame.usage_actions[number] else { continue };
+            let one = uses.by_action.entry(action).or_default();
+            match row.outcome {
+                Outcome::Allowed => one.allow(row, number),
+                Outcome::Denied => {
+                    one.denied += row.count;
+                    one.last_denied = one.last_denied.max(row.last);
+                }
+                Outcome::Undetermined => one.undetermined += row.count,
+            }
+        }
+        uses
+    }
+
+    /// Actions with allowed use.
+    fn allowed(&self) -> ActionSet {
+        self.by_action.iter().filter(|(_, one)| one.allowed > 0).map(|(id, _)| *id).collect()
+    }
+}
+
+impl Use {
+    fn allow(&mut self, row: &UsageRow, number: usize) {
+        self.allowed += row.count;
+        self.rows.push(number as u32);
+        self.is_undated |= row.last.is_none();
+        self.is_named |= !row.inferred;
+        if row.first.is_some() && (self.first.is_none() || row.first < self.first) {
+            self.first = row.first;
+        }
+        if row.last > self.last || (row.last == self.last && self.place.is_none()) {
+            self.last = row.last;
+            self.place = row.last_place;
+        }
+    }
+}
+
+/// The rows of one identity, before they are counted.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) rows: Vec<PermissionRow>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) beyond: Vec<Beyond>,
+    pub(super) observable: ActionSet,
+    pub(super) observed_days: u32,
+}
+
+/// An observed group of actions.
+struct Group {
+    actions: ActionSet,
+    observed: Observed,
+    /// Observed days in the window and the span that they should fill.
+    days: u32,
+    is_enough: bool,
+    basis: Arc<[Str]>,
+}
+
+/// Judges one identity.
+pub(super) struct Judge<'a> {
+    pub(super) frame: &'a Frame<'a>,
+    pub(super) identity: &'a Identity,
+    pub(super) intent: Option<&'a Intent>,
+    pub(super) grants: &'a GrantSet,
+    pub(super) uses: &'a Uses,
+}
+
+impl Judge<'_> {
+    pub(super) fn judge(&self) -> Judged {
+        let granted = &self.grants.actions;
+        let used = self.uses.allowed();
+        let own = self.own();
+        let groups = self.groups(&(granted | &used), &own);
+        let mut judged = Judged::default();
+        for group in groups.iter().filter(|group| group.is_enough) {
+            judged.observable |= &group.actions & granted;
+        }
+        judged.observed_days = groups
+            .iter()
+            .map(|group| (group.actions.intersection_len(granted), group.days))
+            .max()
+            .map_or(0, |(_, days)| days);
+        for action in &used {
+            self.used(action, &groups, &mut judged);
+        }
+        self.unused(&(granted - &used), &groups, &mut judged);
+        self.attempted(&used, &mut judged);
+        self.shortfall(&used, &mut judged);
+        judged.rows.sort_by(|left, right| {
+            (left.status, &left.service, &left.actions, &left.resources).cmp(&(
+                right.status,
+                &right.service,
+                &right.actions,
+                &right.resources,
+            ))
+        });
+        judged
+    }
+
+    /// Actions that the identity's own policies grant.
+    fn own(&self) -> ActionSet {
+        let mut own = ActionSet::new();
+        for row in self.grants.rows.iter().filter(|row| row.is_own()) {
+            own |= &row.actions;
+        }
+        own
+    }
+
+    /// The time in which an action's use counts as non-use if not seen.
+    fn span(&self, since: Option<Time>) -> Option<(Time, Time)> {
+        let window = self.frame.window?;
+        let youngest = window.to.plus_days(-YOUNGEST_DAYS);
+        let born = [self.identity.created, since].into_iter().flatten().max();
+        let from = born.map_or(window.from, |born| window.from.max(born.min(youngest)));
+        Some((from, window.to))
+    }
+
+    fn groups(&self, actions: &ActionSet, own: &ActionSet) -> Vec<Group> {
+        let mut out = Vec::new();
+        for (set, observed) in self.frame.observer.groups(self.identity, actions, own) {
+            let mut rest = set;
+            for (since, policy) in &self.grants.since {
+                let young = &rest & policy;
+                if !young.is_empty() {
+                    rest -= &young;
+                    out.push(self.group(young, observed.clone(), Some(*since)));
+                }
+            }
+            if !rest.is_empty() {
+                out.push(self.group(rest, observed, None));
+            }
+        }
+        out
+    }
+
+    fn group(&self, actions: ActionSet, observed: Observed, since: Option<Time>) -> Group {
+        let (mut days, mut is_enough) = (0, false);
+        if let Some((from, to)) = self.span(since) {
+            let seen = observed.covered.intersect(&Intervals::span(from, to));
+            days = seen.days();
+            // Half a day of tolerance: a log's first and last event lie inside its first and last day.
+            let needed = ENOUGH * (to.seconds() - from.seconds()) as f64 - 43_200.0;
+            is_enough = !seen.is_empty() && seen.seconds() as f64 >= needed;
+        }
+        let basis = observed.basis.iter().cloned().collect();
+        Group { actions, observed, days, is_enough, basis }
+    }
+
+    fn group_of<'g>(&self, groups: &'g [Group], action: ActionId) -> Option<&'g Group> {
+        groups.iter().find(|group| group.actions.contains(action))
+    }
+
+    /// Rows of one used action.
+    fn used(&self, action: ActionId, groups: &[Group], judged: &mut Judged) {
+        let Some(one) = self.uses.by_action.get(&action) else { return };
+        let covering = self.covering(action);
+        let (explained, unexplained): (Vec<u32>, Vec<u32>) =
+            one.rows.iter().copied().partition(|row| self.is_explained(*row, &covering));
+        // A permission that is only inferred from another call is no proof of a missing grant.
+        if !unexplained.is_empty() && one.is_named {
+            judged.rows.push(self.use_row(action, Status::Unexplained, one, &unexplained, &covering));
+        }
+        let mut within_intent = Vec::new();
+        let mut outside: Vec<u32> = Vec::new();
+        let mut facets = BTreeSet::new();
+        for row in explained {
+            match self.violation(action, row) {
+                Some(violation) => {
+                    facets.extend(violation.facets.iter().copied());
+                    outside.push(row);
+                    judged.violations.push(violation);
+                }
+                None => within_intent.push(row),
+            }
+        }
+        if !outside.is_empty() {
+            let mut row = self.use_row(action, Status::OutOfScope, one, &outside, &covering);
+            row.facets = facets;
+            judged.rows.push(row);
+        }
+        if !within_intent.is_empty() {
+            let mut row = self.use_row(action, Status::Used, one, &within_intent, &covering);
+            self.mark_stale(action, groups, &mut row);
+            judged.rows.push(row);
+        }
+        self.drift_of_used(action, &covering, judged);
+    }
+
+    /// Turns a row of use into a stale one if the last use is old and use since would have been seen.
+    fn mark_stale(&self, action: ActionId, groups: &[Group], row: &mut PermissionRow) {
+        let group = self.group_of(groups, action);
+        if let Some(group) = group {
+            row.observed_days = group.days;
+            row.basis = group.basis.clone();
+        }
+        let (Some(as_of), Some(last)) = (self.frame.as_of, row.last_used) else { return };
+        let is_old = last < as_of.plus_days(-i64::from(self.frame.stale_after_days));
+        if !is_old || !self.grants.actions.contains(action) {
+            return;
+        }
+        let since = Intervals::span(last, as_of);
+        let seen = group.map(|group| group.observed.covered.intersect(&since).seconds());
+        if seen.unwrap_or(0) as f64 >= ENOUGH * since.seconds() as f64 {
+            row.status = Status::Stale;
+        } else {
+            row.note = Some("not observable since the last use".into());
+        }
+    }
+
+    /// Grant rows that cover an action, by its number or as text.
+    fn covering(&self, action: ActionId) -> Vec<u32> {
+        let entry = self.frame.catalogue.entry(action);
+        let by_text = |row: &crate::model::GrantRow| {
+            !entry.is_known
+                && row.actions.iter().any(|id| {
+                    let other = self.frame.catalogue.entry(id);
+                    other.is_pattern
+                        && other.platform == entry.platform
+                        && Glob::fold(&other.name).matches(&entry.name)
+                })
+        };
+        (0..self.grants.rows.len())
+            .filter(|at| {
+                let row = &self.grants.rows[*at];
+                row.actions.contains(action) || by_text(row)
+            })
+            .map(|at| at as u32)
+            .collect()
+    }
+
+    /// Whether a row of allowed use is covered by a grant, or its grant may be missing from the evidence.
+    fn is_explained(&self, usage: u32, covering: &[u32]) -> bool {
+        if !self.identity.has_grant_evidence || self.identity.may_hold_more() {
+            return true;
+        }
+        let row = &self.frame.usage[usage as usize];
+        let rows = || covering.iter().map(|at| &self.grants.rows[*at as usize]);
+        let reaches = |grant: &crate::model::GrantRow| match &row.scope {
+            ScopeSet::One(scope) => grant.resources.iter().any(|pattern| reaches(pattern, scope)),
+            ScopeSet::Unknown | ScopeSet::Overflow => true,
+        };
+        if !rows().any(reaches) {
+            return false;
+        }
+        if rows().any(|grant| grant.decision == Decision::Allow) {
+            return true;
+        }
+        !self.breaks_conditions(row)
+    }
+
+    /// Whether the context that the log has for the use decides the conditions against it.
+    fn breaks_conditions(&self, row: &UsageRow) -> bool {
+        let Some(evaluator) = self.frame.evaluator(&self.identity.platform) else { return false };
+        let one = |values: &mut dyn Iterator<Item = &Str>| -> Vec<String> {
+            values.map(|value| value.to_string()).collect()
+        };
+        let mut context = Vec::new();
+        if row.networks.values.len() == 1 && !row.networks.overflow {
+            context.push(("ip".to_string(), one(&mut row.networks.values.iter())));
+        }
+        if row.regions.len() == 1 {
+            context.push(("region".to_string(), one(&mut row.regions.iter())));
+        }
+        let resource = match &row.scope {
+            ScopeSet::One(scope) => Some(&**scope),
+            ScopeSet::Unknown | ScopeSet::Overflow => None,
+        };
+        let request = Request {
+            identity: &self.identity.id,
+            action: &row.action,
+            resource,
+            context: &context,
+        };
+        !context.is_empty() && evaluator.decide(&request).verdict == Verdict::Deny
+    }
+
+    fn violation(&self, action: ActionId, usage: u32) -> Option<Violation> {
+        let row = &self.frame.usage[usage as usize];
+        let (facets, slots) = within::check_use(self.intent?, self.identity, row, self.frame.window)?;
+        Some(Violation { usage, action, facets, slots })
+    }
+
+    fn use_row(
+        &self,
+        action: ActionId,
+        status: Status,
+        one: &Use,
+        rows: &[u32],
+        covering: &[u32],
+    ) -> PermissionRow {
+        let usage = || rows.iter().map(|number| &self.frame.usage[*number as usize]);
+        let scopes: BTreeSet<Str> = usage()
+            .filter_map(|row| match &row.scope {
+                ScopeSet::One(scope) => Some(scope.clone()),
+                ScopeSet::Overflow => Some("…".into()),
+                ScopeSet::Unknown => None,
+            })
+            .collect();
+        let last = usage().map(|row| (row.last, row.last_place)).max_by_key(|(last, _)| *last);
+        PermissionRow {
+            service: self.frame.catalogue.entry(action).service.clone(),
+            actions: vec![action],
+            status,
+            reason: None,
+            facets: BTreeSet::new(),
+            resources: scopes.into_iter().collect(),
+            granted_by: covering.to_vec(),
+            is_conditional: self.is_conditional(covering),
+            first_used: usage().filter_map(|row| row.first).min(),
+            last_used: last.and_then(|(last, _)| last).filter(|_| !one.is_undated),
+            place: last.and_then(|(_, place)| place),
+            uses: usage().map(|row| row.count).sum(),
+            denied: one.denied,
+            observed_days: 0,
+            basis: Arc::new([]),
+            note: None,
+        }
+    }
+
+    fn is_conditional(&self, covering: &[u32]) -> bool {
+        !covering.is_empty()
+            && covering
+                .iter()
+                .all(|at| self.grants.rows[*at as usize].decision != Decision::Allow)
+    }
+
+    /// On a used action, the part of its grant that the intent excludes.
+    fn drift_of_used(&self, action: ActionId, covering: &[u32], judged: &mut Judged) {
+        let Some(intent) = self.intent else { return };
+        let name = &self.frame.catalogue.entry(action).name;
+        let mut parts: BTreeMap<Facet, BTreeSet<Str>> = BTreeMap::new();
+        for at in covering {
+            let row = &self.grants.rows[*at as usize];
+            if let Exclusion::Part(facet, patterns) = within::check_grant(intent, name, row) {
+                parts.entry(facet).or_default().extend(patterns);
+            }
+        }
+        for (facet, patterns) in parts {
+            let resources: Arc<[Str]> = patterns.iter().cloned().collect();
+            judged.beyond.push(Beyond { action, facet, resources: resources.to_vec() });
+            let mut row = self.unused_row(action, Status::Drift, covering.to_vec());
+            row.resources = resources;
+            row.facets.insert(facet);
+            judged.rows.push(row);
+        }
+    }
+
+    fn unused_row(&self, action: ActionId, status: Status, granted_by: Vec<u32>) -> PermissionRow {
+        PermissionRow {
+            service: self.frame.catalogue.entry(action).service.clone(),
+            actions: vec![action],
+            status,
+            reason: None,
+            facets: BTreeSet::new(),
+            resources: Arc::new([]),
+            is_conditional: self.is_conditional(&granted_by),
+            granted_by,
+            first_used: None,
+            last_used: None,
+            place: None,
+            uses: 0,
+            denied: 0,
+            observed_days: 0,
+            basis: Arc::new([]),
+            note: None,
+        }
+    }
+
+    /// Rows of what is granted and has no allowed use, folded by service, status, reason and grants.
+    fn unused(&self, unused: &ActionSet, groups: &[Group], judged: &mut Judged) {
+        let mut pairs: Vec<(ActionId, u32)> = Vec::new();
+        for (number, row) in self.grants.rows.iter().enumerate() {
+            pairs.extend((&row.actions & unused).iter().map(|id| (id, number as u32)));
+        }
+        pairs.sort_unstable();
+        let mut group_of: BTreeMap<ActionId, usize> = BTreeMap::new();
+        for (number, group) in groups.iter().enumerate() {
+            group_of.extend((&group.actions & unused).iter().map(|id| (id, number)));
+        }
+        let attempts = self.frame.observer.attempts(self.identity);
+        let has_limited = self.frame.observer.has_limited(self.identity);
+        type Key = (Status, Option<Reason>, Option<Facet>, Str, Vec<u32>, Option<usize>, u32);
+        let mut folded: BTreeMap<Key, Vec<ActionId>> = BTreeMap::new();
+        for chunk in pairs.chunk_by(|left, right| left.0 == right.0) {
+            let action = chunk[0].0;
+            let by: Vec<u32> = chunk.iter().map(|(_, row)| *row).collect();
+            let entry = self.frame.catalogue.entry(action);
+            let group = group_of.get(&action).copied();
+            let mut seen = group.map_or((0, false), |at| (groups[at].days, groups[at].is_enough));
+            let mut basis = group;
+            if !seen.1 && has_limited {
+                let limited = self.limited(action, &by);
+                if limited.is_enough {
+                    (seen, basis) = ((limited.days, true), None);
+                    judged.observable.insert(action);
+                }
+            }
+            let status = self.status_of_unused(action, &by, seen, attempts);
+            let key = (status.0, status.1, status.2, entry.service.clone(), by, basis, seen.0);
+            folded.entry(key).or_default().push(action);
+        }
+        for ((status, reason, facet, service, by, group, days), actions) in folded {
+            let first = actions[0];
+            let mut row = self.unused_row(first, status, by);
+            row.service = service;
+            row.resources = self.granted_resources(&row.granted_by);
+            row.denied = actions
+                .iter()
+                .filter_map(|id| self.uses.by_action.get(id))
+                .map(|one| one.denied)
+                .sum();
+            row.actions = actions;
+            row.reason = reason;
+            row.facets.extend(facet);
+            row.observed_days = days;
+            row.basis = group.map_or_else(|| Arc::new([]) as Arc<[Str]>, |at| groups[at].basis.clone());
+            judged.rows.push(row);
+        }
+    }
+
+    fn limited(&self, action: ActionId, by: &[u32]) -> Group {
+        let resources = self.granted_resources(by);
+        let observed = self.frame.observer.limited(self.identity, action, &resources);
+        self.group(ActionSet::from_iter([action]), observed, None)
+    }
+
+    fn granted_resources(&self, by: &[u32]) -> Arc<[Str]> {
+        match by {
+            [one] => self.grants.rows[*one as usize].resources.clone(),
+            many => {
+                let all: BTreeSet<Str> = many
+                    .iter()
+                    .flat_map(|at| self.grants.rows[*at as usize].resources.iter().cloned())
+                    .collect();
+                if all.contains("*") { Arc::new(["*".into()]) } else { all.into_iter().collect() }
+            }
+        }
+    }
+
+    fn status_of_unused(
+        &self,
+        action: ActionId,
+        by: &[u32],
+        (days, is_enough): (u32, bool),
+        attempts: &[(ActionSet, Intervals)],
+    ) -> (Status, Option<Reason>, Option<Facet>) {
+        let entry = self.frame.catalogue.entry(action);
+        if let Some(intent) = self.intent {
+            let excluded = |at: &u32| {
+                match within::check_grant(intent, &entry.name, &self.grants.rows[*at as usize]) {
+                    Exclusion::Whole(facet) => Some(facet),
+                    Exclusion::Part(..) | Exclusion::None => None,
+                }
+            };
+            let facets: Option<BTreeSet<Facet>> = by.iter().map(excluded).collect();
+            if let Some(facet) = facets.and_then(|facets| facets.into_iter().next()) {
+                return (Status::Drift, None, Some(facet));
+            }
+        }
+        let one = self.uses.by_action.get(&action);
+        let tried_by_report = attempts.iter().any(|(set, at)| {
+            set.contains(action) && !is_explained_by_denial(one, at)
+        });
+        let reason = if tried_by_report || one.is_some_and(|one| one.undetermined > 0) {
+            Some(Reason::Attempted)
+        } else if self.uses.unmapped.contains(&*entry.service.to_ascii_lowercase()) {
+            Some(Reason::Unmapped)
+        } else if is_enough {
+            None
+        } else if &**self.frame.catalogue.class_of(action) == NEVER_LOGGED {
+            Some(Reason::NeverLogged)
+        } else if by.iter().all(|at| self.is_open(*at)) {
+            Some(Reason::MissingPolicy)
+        } else if days == 0 {
+            Some(Reason::NotLogged)
+        } else {
+            Some(Reason::ShortWindow)
+        };
+        match reason {
+            Some(reason) => (Status::Unknown, Some(reason), None),
+            None => (Status::Excess, None, None),
+        }
+    }
+
+    /// Whether a grant row stands only as long as a missing policy does not limit it.
+    fn is_open(&self, row: u32) -> bool {
+        self.grants.rows[row as usize]
+            .conditions
+            .iter()
+            .any(|condition| condition.text.ends_with("is not in the evidence"))
+    }
+
+    /// Actions that were only tried, or denied, and are not granted.
+    fn attempted(&self, used: &ActionSet, judged: &mut Judged) {
+        for (action, one) in &self.uses.by_action {
+            if used.contains(*action) || self.grants.actions.contains(*action) {
+                continue;
+            }
+            let mut row = self.unused_row(*action, Status::NotGranted, Vec::new());
+            row.denied = one.denied;
+            row.uses = 0;
+            row.last_used = None;
+            judged.rows.push(row);
+        }
+    }
+
+    /// What the intent names and is neither granted nor used.
+    fn shortfall(&self, used: &ActionSet, judged: &mut Judged) {
+        let Some(intent) = self.intent else { return };
+        if !self.identity.has_grant_evidence || self.identity.may_hold_more() {
+            return;
+        }
+        for pattern in within::intended(intent) {
+            let set = self.frame.catalogue.expand(&self.identity.platform, &pattern);
+            let held = !set.is_disjoint(&self.grants.actions) || !set.is_disjoint(used);
+            let by_text = || {
+                self.grants.actions.iter().any(|id| {
+                    let entry = self.frame.catalogue.entry(id);
+                    entry.is_pattern && Glob::fold(&entry.name).intersects(&Glob::fold(&pattern))
+                })
+            };
+            if let Some(first) = set.min()
+                && !held
+                && !by_text()
+            {
+                let mut row = self.unused_row(first, Status::Shortfall, Vec::new());
+                row.note = Some(pattern.into());
+                judged.rows.push(row);
+            }
+        }
+    }
+}
+
+/// Whether a report's attempt is one that a log shows as denied: the report counts denied calls too (IAM User
+/// Guide, access_policies_last-accessed), so it proves nothing more. A quarter-hour of slack, because the
+/// report's times are the first use in 15 minutes.
+fn is_explained_by_denial(one: Option<&Use>, at: &Intervals) -> bool {
+    let Some((from, to)) = at.bounds() else { return true };
+    let denied = one.and_then(|one| one.last_denied);
+    denied.is_some_and(|denied| {
+        from.plus_seconds(-900) <= denied.plus_seconds(1) && to.plus_seconds(-900) <= denied
+    })
+}
+
+/// Whether a grant's resource pattern can reach something in a scope. A scope is a container: a pattern for
+/// what lies in it (`bucket/*`) reaches it as well.
+pub(super) fn reaches(pattern: &str, scope: &str) -> bool {
+    let glob = Glob::new(pattern);
+    if glob.is_all() || glob.matches(scope) {
+        return true;
+    }
+    let inside = |separator: &str| glob.intersects(&Glob::new(&format!("{scope}{separator}*")));
+    // Secrets' ARNs end in six characters that logs may leave out (Secrets Manager User Guide, "Secret ARN").
+    inside("/") || inside(":") || glob.intersects(&Glob::new(&format!("{scope}-??????")))
+}
