@@ -20,5 +20,10 @@
 
 pub mod catalogue;
 pub mod diagnostic;
+pub mod findings;
+pub mod frameworks;
+pub mod gap;
+pub mod intent;
 pub mod model;
 pub mod platform;
+pub mod report;

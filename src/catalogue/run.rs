@@ -28,6 +28,8 @@ pub struct Entry {
     pub is_known: bool,
     /// Whether the name is a pattern.
     pub is_pattern: bool,
+    /// Whether it can be limited to resources. Assumed where no catalogue says otherwise.
+    pub takes_resource: bool,
     /// Index in the platform's catalogue.
     pub index: Option<u32>,
 }
@@ -80,6 +82,9 @@ impl RunCatalogue {
                     let fact = facts(platform, &action.name, Some(action));
                     let entry = (platform, &action.name, action.level, Some(at as u32));
                     run.push(entry, &service.prefix, fact, &mut classes);
+                    if let Some(last) = run.entries.last_mut() {
+                        last.takes_resource = !action.resource_types.is_empty();
+                    }
                 }
             }
         }
@@ -143,6 +148,7 @@ impl RunCatalogue {
             class,
             is_known: index.is_some(),
             is_pattern: name.contains(['*', '?']),
+            takes_resource: true,
             index,
         });
     }

@@ -33,7 +33,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::frameworks::{self, FrameworkId};
-use crate::gap::{Analysis, Facet, IdentityGap};
+use crate::gap::{Analysis, IdentityGap};
+use crate::intent::Facet;
 use crate::model::{Place, Str, Time};
 
 /// How bad a finding is. Each kind's page has its rule.
@@ -56,8 +57,13 @@ pub enum Severity {
 
 impl Severity {
     /// All, worst last.
-    pub const ALL: [Severity; 5] =
-        [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    pub const ALL: [Severity; 5] = [
+        Severity::Info,
+        Severity::Low,
+        Severity::Medium,
+        Severity::High,
+        Severity::Critical,
+    ];
 
     /// The word.
     pub fn as_str(self) -> &'static str {
@@ -72,7 +78,9 @@ impl Severity {
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Severity> {
-        Severity::ALL.into_iter().find(|severity| severity.as_str() == word)
+        Severity::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == word)
     }
 }
 
@@ -274,13 +282,20 @@ fn fingerprint(kind: &str, about: &str, subject: &str, facet: &str) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Runs all kinds over all identities that are judged.
 ///
 /// Sorted by identity number (estate last), then worst severity, kind and fingerprint.
-pub fn find(analysis: &Analysis<'_>, judged: &(dyn Fn(&IdentityGap) -> bool + Sync)) -> Vec<Finding> {
+pub fn find(
+    analysis: &Analysis<'_>,
+    judged: &(dyn Fn(&IdentityGap) -> bool + Sync),
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> = analysis
         .gaps
         .par_iter()
@@ -288,7 +303,10 @@ pub fn find(analysis: &Analysis<'_>, judged: &(dyn Fn(&IdentityGap) -> bool + Sy
         .flat_map_iter(|gap| {
             let mut mine = Vec::new();
             for kind in KINDS {
-                let mut sink = Sink { kind: kind.id, findings: Vec::new() };
+                let mut sink = Sink {
+                    kind: kind.id,
+                    findings: Vec::new(),
+                };
                 (kind.find)(analysis, gap, &mut sink);
                 mine.append(&mut sink.findings);
             }
@@ -297,14 +315,22 @@ pub fn find(analysis: &Analysis<'_>, judged: &(dyn Fn(&IdentityGap) -> bool + Sy
         .collect();
     for kind in KINDS {
         if let Some(find_all) = kind.find_all {
-            let mut sink = Sink { kind: kind.id, findings: Vec::new() };
+            let mut sink = Sink {
+                kind: kind.id,
+                findings: Vec::new(),
+            };
             find_all(analysis, &mut sink);
             findings.append(&mut sink.findings);
         }
     }
     let key = |finding: &Finding| {
         let identity = finding.identity.unwrap_or(usize::MAX);
-        (identity, std::cmp::Reverse(finding.severity), finding.kind, finding.fingerprint.clone())
+        (
+            identity,
+            std::cmp::Reverse(finding.severity),
+            finding.kind,
+            finding.fingerprint.clone(),
+        )
     };
     findings.sort_by_cached_key(key);
     let mut seen = BTreeSet::new();
@@ -322,12 +348,24 @@ mod tests {
     #[test]
     fn kinds_are_sorted_unique_and_have_their_page() {
         for pair in KINDS.windows(2) {
-            assert!(pair[0].id < pair[1].id, "{} before {}", pair[0].id, pair[1].id);
+            assert!(
+                pair[0].id < pair[1].id,
+                "{} before {}",
+                pair[0].id,
+                pair[1].id
+            );
         }
         for kind in KINDS {
-            assert!(kind.page.starts_with(&format!("# {}\n", kind.id)), "{}", kind.id);
-            let headings: Vec<&str> =
-                kind.page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+            assert!(
+                kind.page.starts_with(&format!("# {}\n", kind.id)),
+                "{}",
+                kind.id
+            );
+            let headings: Vec<&str> = kind
+                .page
+                .lines()
+                .filter_map(|line| line.strip_prefix("## "))
+                .collect();
             assert_eq!(
                 headings,
                 [
@@ -349,7 +387,10 @@ mod tests {
 
     #[test]
     fn fingerprint_parts_do_not_run_into_each_other() {
-        assert_ne!(fingerprint("a", "bc", "", ""), fingerprint("ab", "c", "", ""));
+        assert_ne!(
+            fingerprint("a", "bc", "", ""),
+            fingerprint("ab", "c", "", "")
+        );
         assert_eq!(fingerprint("a", "b", "c", "").len(), 16);
     }
 }

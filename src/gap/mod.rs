@@ -17,15 +17,13 @@ use rayon::prelude::*;
 
 use crate::catalogue::RunCatalogue;
 use crate::catalogue::risk::EscalationIndex;
-use crate::intent::Intent;
+use crate::intent::{Config, Intent};
 use crate::model::{
     AccessLevel, ActionId, ActionSet, Claim, Credential, Identity, Label, Link, Str, Time, UsageRow,
 };
 use crate::platform::Evaluator;
 use observe::Observer;
-pub use row::{
-    Advice, Beyond, Counts, Facet, IdentityGap, PermissionRow, Reason, ScoreTerm, Status, Violation,
-};
+pub use row::{Advice, Counts, IdentityGap, PermissionRow, Reason, ScoreTerm, Status, Violation};
 
 /// The observation window: non-use is judged in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +58,8 @@ pub struct Input<'a> {
     pub evaluators: &'a BTreeMap<Str, Box<dyn Evaluator>>,
     /// Intents, in the order of identities.
     pub intents: &'a [Option<Intent>],
+    /// The configuration that they come from.
+    pub config: &'a Config,
     /// The time as of which the report is made; none if the evidence has no time.
     pub as_of: Option<Time>,
     /// Window; none if the evidence has no time.
@@ -104,10 +104,15 @@ pub fn run(input: &Input<'_>) -> Vec<IdentityGap> {
         stale_after_days: input.stale_after_days,
     };
     let ranges = usage_ranges(input.usage);
-    let levels: Vec<(AccessLevel, ActionSet)> =
-        AccessLevel::ALL.iter().map(|level| (*level, input.catalogue.level(*level))).collect();
-    let platforms: BTreeSet<&str> =
-        input.identities.iter().map(|identity| &*identity.platform).collect();
+    let levels: Vec<(AccessLevel, ActionSet)> = AccessLevel::ALL
+        .iter()
+        .map(|level| (*level, input.catalogue.level(*level)))
+        .collect();
+    let platforms: BTreeSet<&str> = input
+        .identities
+        .iter()
+        .map(|identity| &*identity.platform)
+        .collect();
     let platforms: Vec<&str> = platforms.into_iter().collect();
     let escalation = EscalationIndex::new(input.catalogue, &platforms);
     let weights = score::Weights::new(input.catalogue, &escalation);
@@ -157,7 +162,10 @@ fn usage_ranges(usage: &[UsageRow]) -> BTreeMap<(&str, &str), std::ops::Range<us
     let key = |row: &UsageRow| (row.platform.clone(), row.identity.clone());
     for chunk in usage.chunk_by(|left, right| key(left) == key(right)) {
         let first = &chunk[0];
-        ranges.insert((&*first.platform, &*first.identity), start..start + chunk.len());
+        ranges.insert(
+            (&*first.platform, &*first.identity),
+            start..start + chunk.len(),
+        );
         start += chunk.len();
     }
     ranges
@@ -175,16 +183,27 @@ fn one(
     let grants = frame
         .evaluator(&identity.platform)
         .filter(|_| identity.has_grant_evidence)
-        .map_or_else(Arc::default, |evaluator| evaluator.grants(identity, frame.catalogue));
+        .map_or_else(Arc::default, |evaluator| {
+            evaluator.grants(identity, frame.catalogue)
+        });
     let uses = status::Uses::collect(frame, range.clone());
-    let judge = status::Judge { frame, identity, intent, grants: &grants, uses: &uses };
+    let judge = status::Judge {
+        frame,
+        identity,
+        intent,
+        grants: &grants,
+        uses: &uses,
+    };
     let judged = judge.judge();
     let (counts, by_status) = count(&judged, &grants.actions, &uses);
     let (score, terms) = weights.score(&judged.rows, &grants);
     let active = frame.window.map_or(0, |window| {
         let from = u32::try_from(window.from.day()).unwrap_or(0);
         let to = u32::try_from(window.to.day()).unwrap_or(0);
-        uses.active.iter().filter(|day| (from..=to).contains(day)).count() as u32
+        uses.active
+            .iter()
+            .filter(|day| (from..=to).contains(day))
+            .count() as u32
     });
     let levels = levels
         .iter()
@@ -199,7 +218,6 @@ fn one(
         grants,
         rows: judged.rows,
         violations: judged.violations,
-        beyond: judged.beyond,
         counts,
         by_status,
         levels,
@@ -233,12 +251,16 @@ fn count(
 ) -> (Counts, BTreeMap<Status, u64>) {
     let mut sets: BTreeMap<Status, ActionSet> = BTreeMap::new();
     for row in &judged.rows {
-        sets.entry(row.status).or_default().extend(row.actions.iter().copied());
+        sets.entry(row.status)
+            .or_default()
+            .extend(row.actions.iter().copied());
     }
     let mut seen = ActionSet::new();
     let mut by_status = BTreeMap::new();
     for status in Status::ALL {
-        let Some(set) = sets.get(&status) else { continue };
+        let Some(set) = sets.get(&status) else {
+            continue;
+        };
         let fresh = set - &seen;
         if !fresh.is_empty() {
             by_status.insert(status, fresh.len());
@@ -285,7 +307,10 @@ pub struct Analysis<'a> {
 impl Analysis<'_> {
     /// An identity's intent.
     pub fn intent(&self, gap: &IdentityGap) -> Option<&Intent> {
-        self.input.intents.get(gap.identity).and_then(Option::as_ref)
+        self.input
+            .intents
+            .get(gap.identity)
+            .and_then(Option::as_ref)
     }
 
     /// An identity.
@@ -300,8 +325,12 @@ impl Analysis<'_> {
 
     /// Credentials of an identity.
     pub fn credentials_of(&self, identity: &str) -> &[Credential] {
-        let from = self.credentials.partition_point(|one| *one.identity < *identity);
-        let to = self.credentials.partition_point(|one| *one.identity <= *identity);
+        let from = self
+            .credentials
+            .partition_point(|one| *one.identity < *identity);
+        let to = self
+            .credentials
+            .partition_point(|one| *one.identity <= *identity);
         &self.credentials[from..to.max(from)]
     }
 }

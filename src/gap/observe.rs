@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::RunCatalogue;
 use crate::model::{
-    ActionId, ActionSet, Claim, ClaimScope, Glob, Identity, Intervals, Rw, Says, Select, Source, Str,
+    ActionId, ActionSet, Claim, ClaimScope, Glob, Identity, Intervals, Rw, Says, Select, Source,
+    Str,
 };
 
 /// Class of actions that no call carries; only a source that covers everything speaks of them.
@@ -40,7 +41,6 @@ struct Compiled {
     resources: Option<Glob>,
     covered: Intervals,
     basis: Str,
-    source: Source,
     own_policies_only: bool,
 }
 
@@ -68,15 +68,21 @@ impl Observer {
         catalogue: &RunCatalogue,
         accounts: &BTreeSet<(Str, Str)>,
     ) -> Observer {
-        let mut observer =
-            Observer { never_logged: catalogue.class(NEVER_LOGGED), ..Observer::default() };
+        let mut observer = Observer {
+            never_logged: catalogue.class(NEVER_LOGGED),
+            ..Observer::default()
+        };
         let mut shared: BTreeMap<(Str, Str), Vec<Compiled>> = BTreeMap::new();
         for claim in claims {
             let actions = select(claim, catalogue, &observer.never_logged);
             match (&claim.scope, claim.says) {
                 (ClaimScope::Identity(id), Says::NotSeen) => {
                     let compiled = compile(claim, actions);
-                    observer.identities.entry(id.clone()).or_default().push(compiled);
+                    observer
+                        .identities
+                        .entry(id.clone())
+                        .or_default()
+                        .push(compiled);
                 }
                 // Only attempts at single actions keep an action from being called unused; an attempt at a
                 // service does not say which action.
@@ -84,14 +90,21 @@ impl Observer {
                     if matches!(claim.actions, Select::Pattern(_)) =>
                 {
                     let attempt = (actions, claim.covered.clone());
-                    observer.attempts.entry(id.clone()).or_default().push(attempt);
+                    observer
+                        .attempts
+                        .entry(id.clone())
+                        .or_default()
+                        .push(attempt);
                 }
                 (ClaimScope::Account(account), Says::NotSeen) => {
                     let key = (claim.platform.clone(), account.clone());
                     shared.entry(key).or_default().push(compile(claim, actions));
                 }
                 (ClaimScope::Platform, Says::NotSeen) => {
-                    for key in accounts.iter().filter(|(platform, _)| *platform == claim.platform) {
+                    for key in accounts
+                        .iter()
+                        .filter(|(platform, _)| *platform == claim.platform)
+                    {
                         let compiled = compile(claim, actions.clone());
                         shared.entry(key.clone()).or_default().push(compiled);
                     }
@@ -117,7 +130,11 @@ impl Observer {
         let key = (identity.platform.clone(), identity.account.clone());
         let mut groups: Vec<(ActionSet, Observed)> = Vec::new();
         let mut rest = actions.clone();
-        for (set, observed) in self.accounts.get(&key).map_or(&[][..], |account| &account.groups) {
+        for (set, observed) in self
+            .accounts
+            .get(&key)
+            .map_or(&[][..], |account| &account.groups)
+        {
             let mine = &rest & set;
             if !mine.is_empty() {
                 rest -= &mine;
@@ -125,9 +142,16 @@ impl Observer {
             }
         }
         groups.push((rest, Observed::default()));
-        for claim in self.identities.get(&identity.id).map_or(&[][..], Vec::as_slice) {
-            let speaks_of =
-                if claim.own_policies_only { &claim.actions & own } else { claim.actions.clone() };
+        for claim in self
+            .identities
+            .get(&identity.id)
+            .map_or(&[][..], Vec::as_slice)
+        {
+            let speaks_of = if claim.own_policies_only {
+                &claim.actions & own
+            } else {
+                claim.actions.clone()
+            };
             groups = groups
                 .into_iter()
                 .flat_map(|(set, observed)| {
@@ -151,14 +175,20 @@ impl Observer {
         let Some(account) = self.accounts.get(&key) else {
             return Observed::default();
         };
-        let claims: Vec<&Compiled> =
-            account.limited.iter().filter(|claim| claim.actions.contains(action)).collect();
+        let claims: Vec<&Compiled> = account
+            .limited
+            .iter()
+            .filter(|claim| claim.actions.contains(action))
+            .collect();
         let mut all: Option<Observed> = None;
         for pattern in resources {
             let wanted = Glob::new(pattern);
             let mut here = Observed::default();
             for claim in &claims {
-                let inside = claim.resources.as_ref().is_none_or(|limit| limit.contains(&wanted));
+                let inside = claim
+                    .resources
+                    .as_ref()
+                    .is_none_or(|limit| limit.contains(&wanted));
                 if inside {
                     here.join(&claim.covered, &claim.basis);
                 }
@@ -171,13 +201,16 @@ impl Observer {
                 },
             });
         }
-        all.filter(|observed| !observed.covered.is_empty()).unwrap_or_default()
+        all.filter(|observed| !observed.covered.is_empty())
+            .unwrap_or_default()
     }
 
     /// Whether the account has resource-limited claims at all.
     pub fn has_limited(&self, identity: &Identity) -> bool {
         let key = (identity.platform.clone(), identity.account.clone());
-        self.accounts.get(&key).is_some_and(|account| !account.limited.is_empty())
+        self.accounts
+            .get(&key)
+            .is_some_and(|account| !account.limited.is_empty())
     }
 
     /// Actions that a report says were tried, with when: allowed or denied, it does not say.
@@ -193,7 +226,6 @@ fn compile(claim: &Claim, actions: ActionSet) -> Compiled {
         resources: claim.resources.as_deref().map(Glob::new),
         covered: claim.covered.clone(),
         basis: claim.basis.clone(),
-        source: claim.source,
         own_policies_only: claim.own_policies_only,
     }
 }
@@ -204,27 +236,38 @@ fn select(claim: &Claim, catalogue: &RunCatalogue, never_logged: &ActionSet) -> 
     let mut actions = match &claim.actions {
         Select::Everything => catalogue.platform(&claim.platform),
         Select::Service(prefix) => catalogue.service(&claim.platform, prefix),
-        Select::Class(class) => {
-            &catalogue.class(class) & &catalogue.platform(&claim.platform)
-        }
+        Select::Class(class) => &catalogue.class(class) & &catalogue.platform(&claim.platform),
         Select::Pattern(pattern) => (*catalogue.expand(&claim.platform, pattern)).clone(),
     };
-    if !matches!(claim.source, Source::LastUsed | Source::Table | Source::Recommender) {
+    if !matches!(
+        claim.source,
+        Source::LastUsed | Source::Table | Source::Recommender
+    ) {
         actions -= never_logged;
     }
     match claim.rw {
         Rw::All => actions,
-        Rw::Read => actions.iter().filter(|id| catalogue.entry(*id).level.is_read()).collect(),
-        Rw::Write => actions.iter().filter(|id| !catalogue.entry(*id).level.is_read()).collect(),
+        Rw::Read => actions
+            .iter()
+            .filter(|id| catalogue.entry(*id).level.is_read())
+            .collect(),
+        Rw::Write => actions
+            .iter()
+            .filter(|id| !catalogue.entry(*id).level.is_read())
+            .collect(),
     }
 }
 
 impl Account {
     fn new(claims: Vec<Compiled>, all: ActionSet) -> Account {
-        let (limited, whole): (Vec<Compiled>, Vec<Compiled>) =
-            claims.into_iter().partition(|claim| claim.resources.is_some());
-        let regions: BTreeSet<&Str> =
-            whole.iter().chain(&limited).filter_map(|claim| claim.region.as_ref()).collect();
+        let (limited, whole): (Vec<Compiled>, Vec<Compiled>) = claims
+            .into_iter()
+            .partition(|claim| claim.resources.is_some());
+        let regions: BTreeSet<&Str> = whole
+            .iter()
+            .chain(&limited)
+            .filter_map(|claim| claim.region.as_ref())
+            .collect();
         // Refine: actions that exactly the same claims cover stay together.
         let mut groups: Vec<(ActionSet, Vec<usize>)> = vec![(all, Vec::new())];
         for (number, claim) in whole.iter().enumerate() {
@@ -262,7 +305,10 @@ fn over_regions(claims: &[&Compiled], regions: &BTreeSet<&Str>) -> Observed {
     let mut all: Option<Observed> = None;
     for region in regions {
         let mut here = Observed::default();
-        for claim in claims.iter().filter(|claim| claim.region.as_ref() == Some(*region)) {
+        for claim in claims
+            .iter()
+            .filter(|claim| claim.region.as_ref() == Some(*region))
+        {
             here.join(&claim.covered, &claim.basis);
         }
         all = Some(match all {
@@ -335,7 +381,11 @@ mod tests {
         let id = catalogue.id("aws", action).unwrap();
         let set = ActionSet::from_iter([id]);
         let groups = observer.groups(&identity(), &set, &set);
-        groups.into_iter().map(|(_, seen)| seen.covered).next().unwrap_or_default()
+        groups
+            .into_iter()
+            .map(|(_, seen)| seen.covered)
+            .next()
+            .unwrap_or_default()
     }
 
     #[test]
@@ -343,8 +393,14 @@ mod tests {
         let class = || Select::Class("management".into());
         let one = claim(class(), Some("eu-west-1"), Rw::All, 0, 90);
         let other = claim(class(), Some("us-east-1"), Rw::All, 30, 90);
-        assert_eq!(observed(std::slice::from_ref(&one), "ec2:RunInstances").days(), 90);
-        assert_eq!(observed(&[one.clone(), other], "ec2:RunInstances").days(), 60);
+        assert_eq!(
+            observed(std::slice::from_ref(&one), "ec2:RunInstances").days(),
+            90
+        );
+        assert_eq!(
+            observed(&[one.clone(), other], "ec2:RunInstances").days(),
+            60
+        );
         let reads_only = claim(class(), Some("us-east-1"), Rw::Read, 0, 90);
         assert!(observed(&[one, reads_only], "ec2:RunInstances").is_empty());
     }
@@ -353,13 +409,22 @@ mod tests {
     fn a_log_never_speaks_of_what_no_call_carries() {
         let everything = claim(Select::Everything, None, Rw::All, 0, 90);
         assert!(observed(std::slice::from_ref(&everything), "iam:PassRole").is_empty());
-        let never_used = Claim { source: Source::LastUsed, ..everything };
+        let never_used = Claim {
+            source: Source::LastUsed,
+            ..everything
+        };
         assert_eq!(observed(&[never_used], "iam:PassRole").days(), 90);
     }
 
     #[test]
     fn a_limited_claim_does_not_speak_beyond_its_resources() {
-        let mut limited = claim(Select::Class("data:AWS::S3::Object".into()), None, Rw::All, 0, 90);
+        let mut limited = claim(
+            Select::Class("data:AWS::S3::Object".into()),
+            None,
+            Rw::All,
+            0,
+            90,
+        );
         limited.resources = Some("arn:aws:s3:::a/*".into());
         let catalogue = catalogue();
         let accounts = BTreeSet::from([("aws".into(), "1".into())]);
@@ -368,6 +433,11 @@ mod tests {
         let inside = observer.limited(&identity(), id, &["arn:aws:s3:::a/x/*".into()]);
         assert_eq!(inside.covered.days(), 90);
         let beyond = ["arn:aws:s3:::a/*".into(), "arn:aws:s3:::b/*".into()];
-        assert!(observer.limited(&identity(), id, &beyond).covered.is_empty());
+        assert!(
+            observer
+                .limited(&identity(), id, &beyond)
+                .covered
+                .is_empty()
+        );
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::intent::{Breach, Facet, Spot};
 use crate::model::{AccessLevel, ActionId, ActionSet, GrantSet, Place, Str, Time};
 
 /// Status of a permission, in the order in which the first that holds is taken (design, "Status of a
@@ -149,43 +150,6 @@ impl Reason {
     }
 }
 
-/// In which respect something is outside the intent.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Facet {
-    /// The action.
-    Action,
-    /// The resource.
-    Resource,
-    /// The resource's environment.
-    Environment,
-    /// The hour.
-    Hours,
-    /// The Region or account.
-    Destination,
-    /// The data's sensitivity.
-    Data,
-    /// After the end date.
-    AfterEnd,
-}
-
-impl Facet {
-    /// The word that reports print.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Facet::Action => "action",
-            Facet::Resource => "resource",
-            Facet::Environment => "environment",
-            Facet::Hours => "hours",
-            Facet::Destination => "destination",
-            Facet::Data => "data",
-            Facet::AfterEnd => "after-end",
-        }
-    }
-}
-
 /// One status on a set of actions of one service. Rows of use hold one action each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PermissionRow {
@@ -219,6 +183,8 @@ pub struct PermissionRow {
     pub observed_days: u32,
     /// What that rests on.
     pub basis: Arc<[Str]>,
+    /// Where the intent excludes it, and why.
+    pub intent: Option<(Spot, Str)>,
     /// For stale rows that would be stale but for coverage, and other remarks.
     pub note: Option<Str>,
 }
@@ -274,21 +240,15 @@ pub struct Violation {
     pub usage: u32,
     /// The action.
     pub action: ActionId,
-    /// Respects.
-    pub facets: BTreeSet<Facet>,
-    /// Quarter-hours in question, for `hours` and `after-end`; all of the window's otherwise.
-    pub slots: Vec<u32>,
+    /// In which respects, where that is written, and in which quarter-hours.
+    pub breaches: Vec<Breach>,
 }
 
-/// Part of a grant that the intent excludes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Beyond {
-    /// The action.
-    pub action: ActionId,
-    /// Respect: resource or environment, destination, data.
-    pub facet: Facet,
-    /// The patterns beyond.
-    pub resources: Vec<Str>,
+impl Violation {
+    /// The breach in one respect.
+    pub fn breach(&self, facet: Facet) -> Option<&Breach> {
+        self.breaches.iter().find(|breach| breach.facet == facet)
+    }
 }
 
 /// One term of the gap score.
@@ -313,8 +273,6 @@ pub struct IdentityGap {
     pub rows: Vec<PermissionRow>,
     /// Uses outside the intent.
     pub violations: Vec<Violation>,
-    /// Parts of grants of used actions beyond the intent.
-    pub beyond: Vec<Beyond>,
     /// Counts.
     pub counts: Counts,
     /// Each granted or used action once, by the first status of its rows.

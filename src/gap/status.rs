@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::observe::{NEVER_LOGGED, Observed};
-use super::row::{Facet, PermissionRow, Reason, Status};
-use super::within::{self, Exclusion};
-use super::{Beyond, Frame, Violation};
-use crate::intent::Intent;
+use super::row::{PermissionRow, Reason, Status};
+use super::{Frame, Violation, within};
+use crate::intent::{Extent, Facet, Intent, Spot};
 use crate::model::{
-    ActionId, ActionSet, Decision, Glob, GrantSet, Identity, Intervals, Outcome, Place, ScopeSet, Str,
-    Time, UsageRow,
+    ActionId, ActionSet, Decision, Glob, GrantSet, Identity, Intervals, Outcome, Place, ScopeSet,
+    Str, Time, UsageRow,
 };
 use crate::platform::{Request, Verdict};
 
@@ -60,7 +59,9 @@ impl Uses {
             if row.outcome == Outcome::Allowed {
                 uses.active.extend(row.slots.iter().map(|slot| slot / 96));
             }
-            let Some(action) = frame.usage_actions[number] else { continue };
+            let Some(action) = frame.usage_actions[number] else {
+                continue;
+            };
             let one = uses.by_action.entry(action).or_default();
             match row.outcome {
                 Outcome::Allowed => one.allow(row, number),
@@ -76,7 +77,11 @@ impl Uses {
 
     /// Actions with allowed use.
     fn allowed(&self) -> ActionSet {
-        self.by_action.iter().filter(|(_, one)| one.allowed > 0).map(|(id, _)| *id).collect()
+        self.by_action
+            .iter()
+            .filter(|(_, one)| one.allowed > 0)
+            .map(|(id, _)| *id)
+            .collect()
     }
 }
 
@@ -101,7 +106,6 @@ impl Use {
 pub(super) struct Judged {
     pub(super) rows: Vec<PermissionRow>,
     pub(super) violations: Vec<Violation>,
-    pub(super) beyond: Vec<Beyond>,
     pub(super) observable: ActionSet,
     pub(super) observed_days: u32,
 }
@@ -114,6 +118,18 @@ struct Group {
     days: u32,
     is_enough: bool,
     basis: Arc<[Str]>,
+}
+
+/// What unused actions that stand in one row have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct FoldKey {
+    status: Status,
+    reason: Option<Reason>,
+    drift: Option<(Facet, Spot, Str)>,
+    service: Str,
+    granted_by: Vec<u32>,
+    group: Option<usize>,
+    days: u32,
 }
 
 /// Judges one identity.
@@ -203,7 +219,13 @@ impl Judge<'_> {
             is_enough = !seen.is_empty() && seen.seconds() as f64 >= needed;
         }
         let basis = observed.basis.iter().cloned().collect();
-        Group { actions, observed, days, is_enough, basis }
+        Group {
+            actions,
+            observed,
+            days,
+            is_enough,
+            basis,
+        }
     }
 
     fn group_of<'g>(&self, groups: &'g [Group], action: ActionId) -> Option<&'g Group> {
@@ -212,13 +234,24 @@ impl Judge<'_> {
 
     /// Rows of one used action.
     fn used(&self, action: ActionId, groups: &[Group], judged: &mut Judged) {
-        let Some(one) = self.uses.by_action.get(&action) else { return };
+        let Some(one) = self.uses.by_action.get(&action) else {
+            return;
+        };
         let covering = self.covering(action);
-        let (explained, unexplained): (Vec<u32>, Vec<u32>) =
-            one.rows.iter().copied().partition(|row| self.is_explained(*row, &covering));
+        let (explained, unexplained): (Vec<u32>, Vec<u32>) = one
+            .rows
+            .iter()
+            .copied()
+            .partition(|row| self.is_explained(*row, &covering));
         // A permission that is only inferred from another call is no proof of a missing grant.
         if !unexplained.is_empty() && one.is_named {
-            judged.rows.push(self.use_row(action, Status::Unexplained, one, &unexplained, &covering));
+            judged.rows.push(self.use_row(
+                action,
+                Status::Unexplained,
+                one,
+                &unexplained,
+                &covering,
+            ));
         }
         let mut within_intent = Vec::new();
         let mut outside: Vec<u32> = Vec::new();
@@ -226,7 +259,7 @@ impl Judge<'_> {
         for row in explained {
             match self.violation(action, row) {
                 Some(violation) => {
-                    facets.extend(violation.facets.iter().copied());
+                    facets.extend(violation.breaches.iter().map(|breach| breach.facet));
                     outside.push(row);
                     judged.violations.push(violation);
                 }
@@ -253,7 +286,9 @@ impl Judge<'_> {
             row.observed_days = group.days;
             row.basis = group.basis.clone();
         }
-        let (Some(as_of), Some(last)) = (self.frame.as_of, row.last_used) else { return };
+        let (Some(as_of), Some(last)) = (self.frame.as_of, row.last_used) else {
+            return;
+        };
         let is_old = last < as_of.plus_days(-i64::from(self.frame.stale_after_days));
         if !is_old || !self.grants.actions.contains(action) {
             return;
@@ -296,7 +331,10 @@ impl Judge<'_> {
         let row = &self.frame.usage[usage as usize];
         let rows = || covering.iter().map(|at| &self.grants.rows[*at as usize]);
         let reaches = |grant: &crate::model::GrantRow| match &row.scope {
-            ScopeSet::One(scope) => grant.resources.iter().any(|pattern| reaches(pattern, scope)),
+            ScopeSet::One(scope) => grant
+                .resources
+                .iter()
+                .any(|pattern| reaches(pattern, scope)),
             ScopeSet::Unknown | ScopeSet::Overflow => true,
         };
         if !rows().any(reaches) {
@@ -310,7 +348,9 @@ impl Judge<'_> {
 
     /// Whether the context that the log has for the use decides the conditions against it.
     fn breaks_conditions(&self, row: &UsageRow) -> bool {
-        let Some(evaluator) = self.frame.evaluator(&self.identity.platform) else { return false };
+        let Some(evaluator) = self.frame.evaluator(&self.identity.platform) else {
+            return false;
+        };
         let one = |values: &mut dyn Iterator<Item = &Str>| -> Vec<String> {
             values.map(|value| value.to_string()).collect()
         };
@@ -336,8 +376,12 @@ impl Judge<'_> {
 
     fn violation(&self, action: ActionId, usage: u32) -> Option<Violation> {
         let row = &self.frame.usage[usage as usize];
-        let (facets, slots) = within::check_use(self.intent?, self.identity, row, self.frame.window)?;
-        Some(Violation { usage, action, facets, slots })
+        let breaches = within::breaches(self.intent?, row, self.frame.window)?;
+        Some(Violation {
+            usage,
+            action,
+            breaches,
+        })
     }
 
     fn use_row(
@@ -348,7 +392,10 @@ impl Judge<'_> {
         rows: &[u32],
         covering: &[u32],
     ) -> PermissionRow {
-        let usage = || rows.iter().map(|number| &self.frame.usage[*number as usize]);
+        let usage = || {
+            rows.iter()
+                .map(|number| &self.frame.usage[*number as usize])
+        };
         let scopes: BTreeSet<Str> = usage()
             .filter_map(|row| match &row.scope {
                 ScopeSet::One(scope) => Some(scope.clone()),
@@ -356,7 +403,9 @@ impl Judge<'_> {
                 ScopeSet::Unknown => None,
             })
             .collect();
-        let last = usage().map(|row| (row.last, row.last_place)).max_by_key(|(last, _)| *last);
+        let last = usage()
+            .map(|row| (row.last, row.last_place))
+            .max_by_key(|(last, _)| *last);
         PermissionRow {
             service: self.frame.catalogue.entry(action).service.clone(),
             actions: vec![action],
@@ -373,6 +422,7 @@ impl Judge<'_> {
             denied: one.denied,
             observed_days: 0,
             basis: Arc::new([]),
+            intent: None,
             note: None,
         }
     }
@@ -387,20 +437,25 @@ impl Judge<'_> {
     /// On a used action, the part of its grant that the intent excludes.
     fn drift_of_used(&self, action: ActionId, covering: &[u32], judged: &mut Judged) {
         let Some(intent) = self.intent else { return };
-        let name = &self.frame.catalogue.entry(action).name;
-        let mut parts: BTreeMap<Facet, BTreeSet<Str>> = BTreeMap::new();
+        let entry = self.frame.catalogue.entry(action);
+        let mut parts: BTreeMap<Facet, (Spot, Str, BTreeSet<Str>)> = BTreeMap::new();
         for at in covering {
-            let row = &self.grants.rows[*at as usize];
-            if let Exclusion::Part(facet, patterns) = within::check_grant(intent, name, row) {
-                parts.entry(facet).or_default().extend(patterns);
+            for beyond in within::beyond(intent, entry, &self.grants.rows[*at as usize]) {
+                let breach = beyond.breach;
+                parts
+                    .entry(breach.facet)
+                    .or_insert_with(|| (breach.spot, breach.why.as_str().into(), BTreeSet::new()))
+                    .2
+                    .extend(beyond.patterns);
             }
         }
-        for (facet, patterns) in parts {
-            let resources: Arc<[Str]> = patterns.iter().cloned().collect();
-            judged.beyond.push(Beyond { action, facet, resources: resources.to_vec() });
+        // An excluded action is out of scope as a whole; its grant says nothing more.
+        parts.remove(&Facet::Action);
+        for (facet, (spot, why, patterns)) in parts {
             let mut row = self.unused_row(action, Status::Drift, covering.to_vec());
-            row.resources = resources;
+            row.resources = patterns.into_iter().collect();
             row.facets.insert(facet);
+            row.intent = Some((spot, why));
             judged.rows.push(row);
         }
     }
@@ -422,6 +477,7 @@ impl Judge<'_> {
             denied: 0,
             observed_days: 0,
             basis: Arc::new([]),
+            intent: None,
             note: None,
         }
     }
@@ -439,8 +495,7 @@ impl Judge<'_> {
         }
         let attempts = self.frame.observer.attempts(self.identity);
         let has_limited = self.frame.observer.has_limited(self.identity);
-        type Key = (Status, Option<Reason>, Option<Facet>, Str, Vec<u32>, Option<usize>, u32);
-        let mut folded: BTreeMap<Key, Vec<ActionId>> = BTreeMap::new();
+        let mut folded: BTreeMap<FoldKey, Vec<ActionId>> = BTreeMap::new();
         for chunk in pairs.chunk_by(|left, right| left.0 == right.0) {
             let action = chunk[0].0;
             let by: Vec<u32> = chunk.iter().map(|(_, row)| *row).collect();
@@ -455,14 +510,25 @@ impl Judge<'_> {
                     judged.observable.insert(action);
                 }
             }
-            let status = self.status_of_unused(action, &by, seen, attempts);
-            let key = (status.0, status.1, status.2, entry.service.clone(), by, basis, seen.0);
+            let drift = self.drift_of_unused(action, &by);
+            let (status, reason) = match &drift {
+                Some(_) => (Status::Drift, None),
+                None => self.status_of_unused(action, &by, seen, attempts),
+            };
+            let key = FoldKey {
+                status,
+                reason,
+                drift,
+                service: entry.service.clone(),
+                granted_by: by,
+                group: basis,
+                days: seen.0,
+            };
             folded.entry(key).or_default().push(action);
         }
-        for ((status, reason, facet, service, by, group, days), actions) in folded {
-            let first = actions[0];
-            let mut row = self.unused_row(first, status, by);
-            row.service = service;
+        for (key, actions) in folded {
+            let mut row = self.unused_row(actions[0], key.status, key.granted_by);
+            row.service = key.service;
             row.resources = self.granted_resources(&row.granted_by);
             row.denied = actions
                 .iter()
@@ -470,17 +536,25 @@ impl Judge<'_> {
                 .map(|one| one.denied)
                 .sum();
             row.actions = actions;
-            row.reason = reason;
-            row.facets.extend(facet);
-            row.observed_days = days;
-            row.basis = group.map_or_else(|| Arc::new([]) as Arc<[Str]>, |at| groups[at].basis.clone());
+            row.reason = key.reason;
+            if let Some((facet, spot, why)) = key.drift {
+                row.facets.insert(facet);
+                row.intent = Some((spot, why));
+            }
+            row.observed_days = key.days;
+            row.basis = key
+                .group
+                .map_or_else(|| Arc::new([]) as Arc<[Str]>, |at| groups[at].basis.clone());
             judged.rows.push(row);
         }
     }
 
     fn limited(&self, action: ActionId, by: &[u32]) -> Group {
         let resources = self.granted_resources(by);
-        let observed = self.frame.observer.limited(self.identity, action, &resources);
+        let observed = self
+            .frame
+            .observer
+            .limited(self.identity, action, &resources);
         self.group(ActionSet::from_iter([action]), observed, None)
     }
 
@@ -492,9 +566,28 @@ impl Judge<'_> {
                     .iter()
                     .flat_map(|at| self.grants.rows[*at as usize].resources.iter().cloned())
                     .collect();
-                if all.contains("*") { Arc::new(["*".into()]) } else { all.into_iter().collect() }
+                if all.contains("*") {
+                    Arc::new(["*".into()])
+                } else {
+                    all.into_iter().collect()
+                }
             }
         }
+    }
+
+    /// Whether the intent excludes an unused action altogether, by every grant of it.
+    fn drift_of_unused(&self, action: ActionId, by: &[u32]) -> Option<(Facet, Spot, Str)> {
+        let intent = self.intent?;
+        let entry = self.frame.catalogue.entry(action);
+        let mut first = None;
+        for at in by {
+            let whole = within::beyond(intent, entry, &self.grants.rows[*at as usize])
+                .into_iter()
+                .find(|beyond| beyond.extent == Extent::Whole)?;
+            let breach = whole.breach;
+            first.get_or_insert((breach.facet, breach.spot, breach.why.as_str().into()));
+        }
+        first
     }
 
     fn status_of_unused(
@@ -503,27 +596,19 @@ impl Judge<'_> {
         by: &[u32],
         (days, is_enough): (u32, bool),
         attempts: &[(ActionSet, Intervals)],
-    ) -> (Status, Option<Reason>, Option<Facet>) {
+    ) -> (Status, Option<Reason>) {
         let entry = self.frame.catalogue.entry(action);
-        if let Some(intent) = self.intent {
-            let excluded = |at: &u32| {
-                match within::check_grant(intent, &entry.name, &self.grants.rows[*at as usize]) {
-                    Exclusion::Whole(facet) => Some(facet),
-                    Exclusion::Part(..) | Exclusion::None => None,
-                }
-            };
-            let facets: Option<BTreeSet<Facet>> = by.iter().map(excluded).collect();
-            if let Some(facet) = facets.and_then(|facets| facets.into_iter().next()) {
-                return (Status::Drift, None, Some(facet));
-            }
-        }
         let one = self.uses.by_action.get(&action);
-        let tried_by_report = attempts.iter().any(|(set, at)| {
-            set.contains(action) && !is_explained_by_denial(one, at)
-        });
+        let tried_by_report = attempts
+            .iter()
+            .any(|(set, at)| set.contains(action) && !is_explained_by_denial(one, at));
         let reason = if tried_by_report || one.is_some_and(|one| one.undetermined > 0) {
             Some(Reason::Attempted)
-        } else if self.uses.unmapped.contains(&*entry.service.to_ascii_lowercase()) {
+        } else if self
+            .uses
+            .unmapped
+            .contains(&*entry.service.to_ascii_lowercase())
+        {
             Some(Reason::Unmapped)
         } else if is_enough {
             None
@@ -537,8 +622,8 @@ impl Judge<'_> {
             Some(Reason::ShortWindow)
         };
         match reason {
-            Some(reason) => (Status::Unknown, Some(reason), None),
-            None => (Status::Excess, None, None),
+            Some(reason) => (Status::Unknown, Some(reason)),
+            None => (Status::Excess, None),
         }
     }
 
@@ -571,7 +656,10 @@ impl Judge<'_> {
             return;
         }
         for pattern in within::intended(intent) {
-            let set = self.frame.catalogue.expand(&self.identity.platform, &pattern);
+            let set = self
+                .frame
+                .catalogue
+                .expand(&self.identity.platform, &pattern);
             let held = !set.is_disjoint(&self.grants.actions) || !set.is_disjoint(used);
             let by_text = || {
                 self.grants.actions.iter().any(|id| {
@@ -595,7 +683,9 @@ impl Judge<'_> {
 /// Guide, access_policies_last-accessed), so it proves nothing more. A quarter-hour of slack, because the
 /// report's times are the first use in 15 minutes.
 fn is_explained_by_denial(one: Option<&Use>, at: &Intervals) -> bool {
-    let Some((from, to)) = at.bounds() else { return true };
+    let Some((from, to)) = at.bounds() else {
+        return true;
+    };
     let denied = one.and_then(|one| one.last_denied);
     denied.is_some_and(|denied| {
         from.plus_seconds(-900) <= denied.plus_seconds(1) && to.plus_seconds(-900) <= denied

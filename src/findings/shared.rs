@@ -1,0 +1,334 @@
+//! What several kinds need: names, proofs, predicates.
+
+use super::{Proof, Subject};
+use crate::gap::{Analysis, IdentityGap, PermissionRow, Status, Violation};
+use crate::intent::{Facet, Spot};
+use crate::model::{AccessLevel, ActionId, Origin, Outcome, Str, UsageRow};
+
+/// Names of actions.
+pub(super) fn names(analysis: &Analysis<'_>, actions: &[ActionId]) -> Vec<Str> {
+    actions
+        .iter()
+        .map(|id| analysis.action(*id).clone())
+        .collect()
+}
+
+/// `s3:GetObject`, or `s3:GetObject and 4 more`.
+pub(super) fn and_more(names: &[Str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+    }
+}
+
+/// `1 call`, `2 calls`.
+pub(super) fn plural(count: u64, one: &str) -> String {
+    let many = if one.ends_with('y') {
+        format!("{}ies", &one[..one.len() - 1])
+    } else {
+        format!("{one}s")
+    };
+    format!(
+        "{count} {}",
+        if count == 1 { one.to_string() } else { many }
+    )
+}
+
+/// Whether an action changes something.
+pub(super) fn changes(analysis: &Analysis<'_>, id: ActionId) -> bool {
+    analysis.input.catalogue.entry(id).level.changes()
+}
+
+/// Whether an action manages permissions.
+pub(super) fn manages(analysis: &Analysis<'_>, id: ActionId) -> bool {
+    analysis.input.catalogue.entry(id).level == AccessLevel::PermissionsManagement
+}
+
+/// Whether an action writes, tags or touches data.
+pub(super) fn matters(analysis: &Analysis<'_>, id: ActionId) -> bool {
+    let entry = analysis.input.catalogue.entry(id);
+    entry.level.changes() || entry.level == AccessLevel::Tagging || entry.touches_data
+}
+
+/// Rows of a status.
+pub(super) fn rows(gap: &IdentityGap, status: Status) -> impl Iterator<Item = &PermissionRow> {
+    gap.rows.iter().filter(move |row| row.status == status)
+}
+
+/// The grants behind a row, as proofs.
+pub(super) fn grant_proofs(gap: &IdentityGap, granted_by: &[u32], most: usize) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = Vec::new();
+    for at in granted_by {
+        let Some(row) = gap.grants.rows.get(*at as usize) else {
+            continue;
+        };
+        for origin in row.origin.iter() {
+            let proof = grant_proof(origin, &row.resources, row.conditions.is_empty());
+            if !proofs.contains(&proof) {
+                proofs.push(proof);
+            }
+        }
+    }
+    proofs.truncate(most);
+    proofs
+}
+
+fn grant_proof(origin: &Origin, resources: &[Str], unconditional: bool) -> Proof {
+    let reach = match resources {
+        [one] => format!("on {one}"),
+        many => format!("on {} resources", many.len()),
+    };
+    let condition = if unconditional {
+        ", no condition"
+    } else {
+        ", with a condition"
+    };
+    let via = origin
+        .via
+        .as_ref()
+        .map(|via| format!(" via {via}"))
+        .unwrap_or_default();
+    Proof {
+        side: "grant",
+        place: origin.place,
+        config: None,
+        text: format!("{}{via}, {reach}{condition}", origin.short()),
+    }
+}
+
+/// The last use of a usage row, as a proof.
+pub(super) fn use_proof(row: &UsageRow) -> Proof {
+    let on = match row.scope.as_str() {
+        "*" => String::new(),
+        scope => format!(" on {scope}"),
+    };
+    let when = row
+        .last
+        .map(|last| format!(", last {last}"))
+        .unwrap_or_default();
+    Proof {
+        side: "use",
+        place: row.last_place.or(row.first_place),
+        config: None,
+        text: format!(
+            "{}{on}, {}, {} times{when}",
+            row.action,
+            row.outcome.as_str(),
+            row.count
+        ),
+    }
+}
+
+/// A line of the configuration, as a proof.
+pub(super) fn intent_proof(analysis: &Analysis<'_>, spot: Spot, text: &str) -> Proof {
+    let config = &analysis.input.config;
+    Proof {
+        side: "intent",
+        place: None,
+        config: Some((config.path.clone(), spot.line, spot.column)),
+        text: text.to_string(),
+    }
+}
+
+/// Where the intent excludes the uses in one respect, and why.
+pub(super) fn breach_proofs(
+    analysis: &Analysis<'_>,
+    violations: &[&Violation],
+    facet: Facet,
+) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = violations
+        .iter()
+        .filter_map(|violation| violation.breach(facet))
+        .map(|breach| intent_proof(analysis, breach.spot, &breach.why))
+        .collect();
+    proofs.dedup();
+    proofs.truncate(2);
+    proofs
+}
+
+/// Usage rows of an identity with allowed use.
+pub(super) fn allowed<'a>(
+    analysis: &Analysis<'a>,
+    gap: &IdentityGap,
+) -> impl Iterator<Item = &'a UsageRow> {
+    let rows = &analysis.input.usage[gap.usage.clone()];
+    rows.iter().filter(|row| row.outcome == Outcome::Allowed)
+}
+
+/// How long the non-use of a row was observed, with what that rests on: never a bare "never".
+pub(super) fn not_in(row: &PermissionRow) -> String {
+    match row.observed_days {
+        0 => "not seen".to_string(),
+        days => format!("not in {days} d"),
+    }
+}
+
+/// How many other identities hold the policies behind a row.
+pub(super) fn shared_with(analysis: &Analysis<'_>, gap: &IdentityGap, granted_by: &[u32]) -> usize {
+    let platform = &analysis.identity(gap).platform;
+    let Some(evaluator) = analysis.input.evaluators.get(platform) else {
+        return 0;
+    };
+    granted_by
+        .iter()
+        .filter_map(|at| gap.grants.rows.get(*at as usize))
+        .flat_map(|row| row.origin.iter())
+        .filter(|origin| origin.shareable)
+        .map(|origin| evaluator.shared_with(&origin.policy).saturating_sub(1))
+        .max()
+        .unwrap_or(0)
+}
+
+/// Whether all granted actions of a row's service are excess.
+pub(super) fn is_whole_service(
+    analysis: &Analysis<'_>,
+    gap: &IdentityGap,
+    row: &PermissionRow,
+) -> bool {
+    let platform = &analysis.identity(gap).platform;
+    let service = analysis.input.catalogue.service(platform, &row.service);
+    let mine = &service & &gap.grants.actions;
+    let excess: u64 = rows(gap, Status::Excess)
+        .filter(|other| other.service == row.service)
+        .map(|other| other.actions.len() as u64)
+        .sum();
+    excess == mine.len()
+}
+
+/// All excess of one service.
+pub(super) struct ServiceExcess {
+    pub(super) service: Str,
+    pub(super) actions: Vec<ActionId>,
+    pub(super) granted_by: Vec<u32>,
+    pub(super) resources: Vec<Str>,
+    pub(super) age: String,
+    pub(super) is_whole: bool,
+}
+
+/// Excess by service; empty where the identity as a whole is the finding: an administrator, or one that was
+/// never used.
+pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceExcess> {
+    if gap.is_admin || gap.is_never_used {
+        return Vec::new();
+    }
+    let excess: Vec<&PermissionRow> = rows(gap, Status::Excess).collect();
+    let mut out: Vec<ServiceExcess> = Vec::new();
+    for chunk in excess.chunk_by(|left, right| left.service == right.service) {
+        let first = chunk[0];
+        let mut actions: Vec<ActionId> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
+        let mut granted_by: Vec<u32> = chunk
+            .iter()
+            .flat_map(|row| row.granted_by.clone())
+            .collect();
+        let mut resources: Vec<Str> = chunk
+            .iter()
+            .flat_map(|row| row.resources.iter().cloned())
+            .collect();
+        actions.sort_unstable();
+        granted_by.sort_unstable();
+        granted_by.dedup();
+        resources.sort_unstable();
+        resources.dedup();
+        let least = chunk
+            .iter()
+            .min_by_key(|row| row.observed_days)
+            .unwrap_or(&first);
+        out.push(ServiceExcess {
+            service: first.service.clone(),
+            actions,
+            granted_by,
+            resources,
+            age: not_in(least),
+            is_whole: is_whole_service(analysis, gap, first),
+        });
+    }
+    out
+}
+
+/// Severity rule of unused permissions and services (their pages, "Severity").
+pub(super) fn severity_of_unused(analysis: &Analysis<'_>, actions: &[ActionId]) -> super::Severity {
+    let escalates = |id: &ActionId| analysis.escalation.actions.contains(*id);
+    if actions
+        .iter()
+        .any(|id| manages(analysis, *id) || escalates(id))
+    {
+        super::Severity::High
+    } else if actions.len() >= 20 || actions.iter().any(|id| matters(analysis, *id)) {
+        super::Severity::Medium
+    } else {
+        super::Severity::Low
+    }
+}
+
+/// Service prefix of an action name.
+pub(super) fn service_of(action: &str) -> Subject {
+    action.split(':').next().unwrap_or(action).into()
+}
+
+/// Uses that are outside the intent in one respect.
+pub(super) fn by_facet(gap: &IdentityGap, facet: Facet) -> Vec<&Violation> {
+    gap.violations
+        .iter()
+        .filter(|violation| violation.breach(facet).is_some())
+        .collect()
+}
+
+/// A finding over such uses, folded into one an identity: it is about the hours, not about the action.
+pub(super) fn use_facet(
+    analysis: &Analysis<'_>,
+    facet: Facet,
+    violations: &[&Violation],
+) -> Option<super::Draft> {
+    let rows = || {
+        violations
+            .iter()
+            .map(|one| &analysis.input.usage[one.usage as usize])
+    };
+    let mut names: Vec<Str> = violations
+        .iter()
+        .map(|one| analysis.action(one.action).clone())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let first = names.first()?;
+    let mut resources: Vec<Str> = rows()
+        .filter_map(|row| match &row.scope {
+            crate::model::ScopeSet::One(scope) => Some(scope.clone()),
+            _ => None,
+        })
+        .collect();
+    resources.sort_unstable();
+    resources.dedup();
+    let slots_of = |one: &&Violation| one.breach(facet).map(|breach| breach.slots.clone());
+    let slots: roaring::RoaringBitmap = violations
+        .iter()
+        .filter_map(slots_of)
+        .fold(Default::default(), |all, some| all | some);
+    let date = match (facet, slots.max()) {
+        (Facet::Hours, Some(slot)) => Some(crate::model::Time::of_slot(slot)),
+        _ => rows().filter_map(|row| row.last).max(),
+    };
+    let what = match names.as_slice() {
+        [_] => first.to_string(),
+        many => format!("{} actions", many.len()),
+    };
+    // Counts are kept by row, not by quarter-hour: of the hours only the number of quarter-hours is known.
+    let times = if facet == Facet::Hours {
+        plural(slots.len(), "quarter-hour")
+    } else {
+        plural(rows().map(|row| row.count).sum(), "call")
+    };
+    let mut evidence = breach_proofs(analysis, violations, facet);
+    evidence.extend(rows().map(use_proof));
+    Some(super::Draft {
+        facet: None,
+        subject: facet.as_str().into(),
+        title: format!("{what}, {times}"),
+        actions: names,
+        resources,
+        date,
+        evidence,
+        ..super::Draft::default()
+    })
+}

@@ -1,0 +1,47 @@
+//! `unused-permission`: some of a service's granted actions are excess.
+
+use super::shared::{and_more, excess, grant_proofs, names, severity_of_unused, shared_with};
+use super::{Draft, Kind, Sink};
+use crate::gap::{Analysis, IdentityGap};
+
+pub(super) static KIND: Kind = Kind {
+    id: "unused-permission",
+    summary: "Granted permissions that the evidence could have shown in use and did not",
+    since: "0.1.0",
+    page: include_str!("../../docs/findings/unused-permission.md"),
+    find,
+    find_all: None,
+};
+
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+    for part in excess(analysis, gap)
+        .into_iter()
+        .filter(|part| !part.is_whole)
+    {
+        let platform = &analysis.identity(gap).platform;
+        let service = analysis.input.catalogue.service(platform, &part.service);
+        let granted = service.intersection_len(&gap.grants.actions);
+        let names = names(analysis, &part.actions);
+        let title = match names.as_slice() {
+            [one] => one.to_string(),
+            many => format!("{} of {granted} {} actions", many.len(), part.service),
+        };
+        let shared = shared_with(analysis, gap, &part.granted_by);
+        sink.push(
+            analysis,
+            gap,
+            severity_of_unused(analysis, &part.actions),
+            Draft {
+                subject: part.service.clone().into(),
+                title,
+                remedy: format!("remove {} from the grant", and_more(&names)),
+                actions: names,
+                resources: part.resources,
+                age_note: Some(part.age),
+                evidence: grant_proofs(gap, &part.granted_by, 5),
+                shared_with: shared,
+                ..Draft::default()
+            },
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! Asks the intent about uses and grants, in the terms of the passes.
+
+use super::Window;
+use crate::catalogue::Entry;
+use crate::intent::{Beyond, Breach, Extent, Intent, Within};
+use crate::model::{GrantRow, ScopeSet, Str, UsageRow};
+
+/// In which respects a use in the window is outside of the intent; `None` if it is in none.
+pub(super) fn breaches(
+    intent: &Intent,
+    row: &UsageRow,
+    window: Option<Window>,
+) -> Option<Vec<Breach>> {
+    let from = window.map(|window| window.from);
+    let is_before = matches!((row.last, from), (Some(last), Some(from)) if last < from);
+    if is_before || !intent.limits() {
+        return None;
+    }
+    let breaches = intent.judge(row, from).breaches;
+    (!breaches.is_empty()).then_some(breaches)
+}
+
+/// What part of a grant of an action the intent excludes.
+pub(super) fn beyond(intent: &Intent, entry: &Entry, row: &GrantRow) -> Vec<Beyond> {
+    if entry.takes_resource {
+        return intent.grant_beyond(&entry.name, &row.resources, &row.except);
+    }
+    // The action takes no resource: only the action itself can be excluded.
+    match intent.action_resource(&entry.name, &ScopeSet::Unknown) {
+        Within::Outside(breach) => vec![Beyond {
+            breach,
+            extent: Extent::Whole,
+            patterns: row.resources.to_vec(),
+            within: Vec::new(),
+        }],
+        Within::Inside | Within::Undecided => Vec::new(),
+    }
+}
+
+/// Patterns of actions that the intent allows.
+pub(super) fn intended(intent: &Intent) -> Vec<String> {
+    let rules = intent.allow.iter().flat_map(|allow| &allow.value);
+    rules
+        .flat_map(|rule| &rule.actions)
+        .map(|glob| glob.as_str().to_string())
+        .collect()
+}
+
+/// Whether a scope is labelled as production, or with a sensitivity above the intent's limit.
+pub fn is_production_or_sensitive(intent: &Intent, scope: &ScopeSet) -> bool {
+    let ScopeSet::One(scope) = scope else {
+        return false;
+    };
+    let environment: Option<&Str> = intent.environment_of(scope);
+    environment.is_some_and(|environment| environment.to_ascii_lowercase().contains("prod"))
+        || matches!(
+            intent.data_on(&ScopeSet::One(scope.clone())),
+            Within::Outside(_)
+        )
+}
