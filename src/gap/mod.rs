@@ -86,8 +86,9 @@ impl Frame<'_> {
     }
 }
 
-/// Judges all identities. The result is in the order of `input.identities`.
-pub fn run(input: &Input<'_>) -> Vec<IdentityGap> {
+/// Judges identities. The result is in the order of `input.identities`; of those that are not `judged` only
+/// their use is summed up.
+pub fn run(input: &Input<'_>, judged: &[bool]) -> Vec<IdentityGap> {
     let accounts: BTreeSet<(Str, Str)> = input
         .identities
         .iter()
@@ -123,7 +124,14 @@ pub fn run(input: &Input<'_>) -> Vec<IdentityGap> {
             let key = (&*identity.platform, &*identity.id);
             let range = ranges.get(&key).cloned().unwrap_or(0..0);
             let intent = input.intents.get(number).and_then(Option::as_ref);
-            one(&frame, number, identity, intent, range, &levels, &weights)
+            let is_judged = judged.get(number).copied().unwrap_or(false);
+            one(
+                &frame,
+                (number, identity, intent, is_judged),
+                range,
+                &levels,
+                &weights,
+            )
         })
         .collect()
 }
@@ -173,16 +181,14 @@ fn usage_ranges(usage: &[UsageRow]) -> BTreeMap<(&str, &str), std::ops::Range<us
 
 fn one(
     frame: &Frame<'_>,
-    number: usize,
-    identity: &Identity,
-    intent: Option<&Intent>,
+    (number, identity, intent, is_judged): (usize, &Identity, Option<&Intent>, bool),
     range: std::ops::Range<usize>,
     levels: &[(AccessLevel, ActionSet)],
     weights: &score::Weights,
 ) -> IdentityGap {
     let grants = frame
         .evaluator(&identity.platform)
-        .filter(|_| identity.has_grant_evidence)
+        .filter(|_| identity.has_grant_evidence && is_judged)
         .map_or_else(Arc::default, |evaluator| {
             evaluator.grants(identity, frame.catalogue)
         });
@@ -194,7 +200,11 @@ fn one(
         grants: &grants,
         uses: &uses,
     };
-    let judged = judge.judge();
+    let judged = if is_judged {
+        judge.judge()
+    } else {
+        status::Judged::default()
+    };
     let (counts, by_status) = count(&judged, &grants.actions, &uses);
     let (score, terms) = weights.score(&judged.rows, &grants);
     let active = frame.window.map_or(0, |window| {

@@ -131,8 +131,8 @@ pub fn parse_days(text: &str, days: &mut [bool; 7]) -> Result<(), String> {
 
 fn day(text: &str) -> Option<usize> {
     let text = text.trim().to_ascii_lowercase();
-    let is = |name: &&str| **name == text || (text.len() == 3 && name.starts_with(&text));
-    DAYS.iter().position(|name| is(&name))
+    let is = |name: &str| name == text || (text.len() == 3 && name.starts_with(&text));
+    DAYS.iter().position(|name| is(name))
 }
 
 /// Reads a clock time `HH:MM` as minutes after midnight; `24:00` is the day's end.

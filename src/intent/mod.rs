@@ -10,6 +10,7 @@
 
 pub mod check;
 pub mod config;
+mod cover;
 pub mod hours;
 mod node;
 pub mod reach;

@@ -51,10 +51,10 @@ impl Value {
 }
 
 /// Parses a text. An empty text is an empty mapping.
-pub(super) fn parse(text: &str, path: &str) -> Result<Node, Diagnostic> {
+pub(super) fn parse(text: &str, path: &str) -> Result<Node, Box<Diagnostic>> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes, more than {MAX_BYTES}", text.len());
-        return Err(Diagnostic::error("config", message).path(path));
+        return Err(Box::new(Diagnostic::error("config", message).path(path)));
     }
     let options = serde_saphyr::options! {
         // Numbers small enough to stop a bomb, large enough for 10,000 identities with long intents.
@@ -89,7 +89,7 @@ pub(super) fn parse(text: &str, path: &str) -> Result<Node, Diagnostic> {
         });
     }
     let tree: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| syntax(&error, text, path))?;
+        .map_err(|error| Box::new(syntax(&error, text, path)))?;
     Ok(node(tree))
 }
 

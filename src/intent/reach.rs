@@ -3,11 +3,9 @@
 //! A part is named only if some resource in it is certainly outside: containment and intersection of patterns
 //! are exact, and what a union of patterns may cover together counts as covered. Uses are `check`'s.
 
-use super::check::{
-    Breach, Cover, Facet, Intent, account_of, arn_part, concerns, cover_action, cover_scope,
-    denied, not_allowed, on_facet,
-};
+use super::check::{Breach, Facet, Intent, denied, not_allowed, on_facet};
 use super::config::{Rule, Spot};
+use super::cover::{Cover, account_of, arn_part, concerns, cover_action, cover_scope};
 use crate::model::{Glob, Str, pattern::reduce_shared};
 
 /// How much of a grant is beyond.

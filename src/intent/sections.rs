@@ -32,7 +32,7 @@ const RESERVED: [&str; 2] = ["scopes", "tools"];
 /// Reads a configuration; see [`super::config::parse`].
 pub(super) fn read(text: &str, path: &str) -> Result<Config, Vec<Diagnostic>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut root = node::parse(text, path).map_err(|error| vec![error])?;
+    let mut root = node::parse(text, path).map_err(|error| vec![*error])?;
     let mut reader = Reader::new(text, path);
     let mut config = Config {
         path: path.into(),
@@ -201,10 +201,9 @@ fn intent(reader: &mut Reader<'_>, node: &Node, words: &[&str]) -> Option<Intent
         out.require_condition_above = limit("require_condition_above");
         // A finding about data cites the section, which holds both limits.
         let section = fields.spot("data").unwrap_or_default();
-        for limit in [&mut out.max, &mut out.require_condition_above] {
-            if let Some(limit) = limit {
-                limit.spot = section;
-            }
+        let limits = [&mut out.max, &mut out.require_condition_above];
+        for limit in limits.into_iter().flatten() {
+            limit.spot = section;
         }
     }
     Some(out)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::check::{Cover, cover_scope};
+use super::cover::{Cover, cover_scope};
 use super::*;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Glob, Identity, IdentityKind, Label, Outcome, ScopeSet, Str, Time, UsageRow};
@@ -558,6 +558,19 @@ fn a_scope_holds_what_lies_in_it() {
     );
     assert_eq!(
         cover("arn:aws:ecs:*:*:cluster/staging/*", &service),
+        Cover::None
+    );
+    let secret = "arn:aws:secretsmanager:eu-west-1:1:secret:db";
+    assert_eq!(
+        cover("arn:aws:secretsmanager:*:*:secret:db-??????", secret),
+        Cover::Full
+    );
+    assert_eq!(
+        cover("arn:aws:secretsmanager:*:*:secret:db-Ab3dEf", secret),
+        Cover::Full
+    );
+    assert_eq!(
+        cover("arn:aws:secretsmanager:*:*:secret:db2-*", secret),
         Cover::None
     );
     let group = "arn:aws:logs:eu-west-1:1:log-group:/app";

@@ -16,7 +16,9 @@ pub mod events;
 
 use std::sync::Arc;
 
-use crate::catalogue::{Catalogue, RunCatalogue};
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{Action, Catalogue, Facts, RunCatalogue};
 use crate::model::{
     Claim, Credential, GrantSet, Identity, Intervals, Layer, Link, Place, Str, Time, UsageRow,
 };
@@ -136,7 +138,7 @@ impl Intake {
 
 /// What a log showed about its own recording: one entry for each (account, Region, class, read or write,
 /// resource scope) with an event.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogSpan {
     /// Platform id.
     pub platform: Str,
@@ -316,6 +318,16 @@ pub trait Platform: Sync {
 
     /// A read-only script that collects the evidence.
     fn script(&self) -> Option<&'static str>;
+
+    /// What the platform says of an action beyond its catalogue: log class, data, access level.
+    fn facts(&self, name: &str, action: Option<&Action>) -> Facts {
+        let _ = (name, action);
+        Facts {
+            class: "table".into(),
+            touches_data: false,
+            level: None,
+        }
+    }
 
     /// What would make a log class visible, in a few words: the switch to turn on.
     fn switch(&self, class: &str) -> Option<String>;

@@ -4,6 +4,8 @@
 
 use crate::model::{Glob, Place, Str};
 
+use super::condition::Operator;
+
 /// A parsed policy.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Policy {
@@ -12,7 +14,7 @@ pub struct Policy {
     pub has_variables: bool,
     /// Statements in document order.
     pub statements: Vec<Statement>,
-    /// What was odd but did not prevent reading: duplicate keys, patterns that match nothing.
+    /// What was odd but did not prevent reading: unknown elements and operators, empty lists.
     pub warnings: Vec<String>,
 }
 
@@ -66,6 +68,8 @@ pub enum Named {
 pub struct Test {
     /// The operator as written, such as `ForAnyValue:StringLikeIfExists`.
     pub operator: Str,
+    /// The operator as understood; `None` for one that is not known.
+    pub meaning: Option<Operator>,
     /// The key in lower case.
     pub key: Str,
     /// The key as written.

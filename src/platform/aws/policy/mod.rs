@@ -4,13 +4,19 @@
 //! one request in three values, [`effective`] yields the rows of an identity over a catalogue. The rules and
 //! their sources: `docs/evaluation.md`.
 
+pub mod condition;
 pub mod document;
+pub mod matching;
+pub mod parse;
+pub mod scope;
+pub mod variable;
 
 use std::sync::Arc;
 
 use crate::model::{Layer, Str, Time};
 
 pub use document::{Policy, PolicyError, Statement};
+pub use scope::{Context, Truth};
 
 /// A policy where it is attached.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,288 @@
+//! Joins what was read into one set of tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::read::Raw;
+use super::{Evidence, Options};
+use crate::catalogue::{Action, Facts, RunCatalogue};
+use crate::diagnostic::Diagnostic;
+use crate::intent;
+use crate::model::{
+    Claim, ClaimScope, Identity, IdentityKind, Intervals, Label, Outcome, Rw, Says, Select, Source, Str,
+    Time, UsageRow,
+};
+use crate::platform::{self, LogSummary, PLATFORMS, Tables};
+use crate::report::model::Remark;
+use crate::usage::asof::latest_plausible;
+
+pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<Diagnostic>> {
+    let mut logs = LogSummary {
+        usage: merge(std::mem::take(&mut raw.usage)),
+        spans: sorted(std::mem::take(&mut raw.spans)),
+        damaged: std::mem::take(&mut raw.damaged),
+        as_of: options.as_of.or_else(|| latest_plausible(&raw.days, &raw.last_in_day)),
+    };
+    let mut tables = Tables::default();
+    for (_, estate) in &mut raw.estates {
+        estate.finish(&logs, &mut tables);
+    }
+    let mut usage = std::mem::take(&mut logs.usage);
+    usage.append(&mut tables.usage);
+    resolve(&mut usage, &tables.aliases);
+    let usage = merge(usage);
+    let (as_of, as_of_basis) = as_of(options, &logs, &tables, &usage);
+    tables.claims.append(&mut raw.claims);
+    assume(options, &usage, &mut tables.claims)?;
+    add_log_only(&usage, &mut tables);
+    tables.identities.sort_by(|left, right| (&left.platform, &left.id).cmp(&(&right.platform, &right.id)));
+    tables.identities.dedup_by(|later, first| later.platform == first.platform && later.id == first.id);
+    tables.credentials.sort();
+    tables.links.sort();
+    tables.links.dedup();
+    let mut actions = tables.actions;
+    actions.extend(
+        usage
+            .iter()
+            .filter(|row| !row.action.starts_with(crate::gap::NO_PERMISSION))
+            .map(|row| (row.platform.clone(), row.action.clone())),
+    );
+    actions.sort_unstable();
+    actions.dedup();
+    let catalogue = catalogue(&actions);
+    let mut evaluators = BTreeMap::new();
+    for (id, estate) in raw.estates {
+        let mut evaluator = estate.evaluator();
+        evaluator.prepare(&catalogue);
+        evaluators.insert(id, evaluator);
+    }
+    let applied = intent::apply(&raw.config, &mut tables.identities);
+    raw.warnings.extend(applied.warnings);
+    let notes = tables
+        .notes
+        .iter()
+        .map(|(place, text)| match place {
+            Some(place) => {
+                let path = raw.paths.get(place.file as usize).map_or("", String::as_str);
+                format!("{}: {text}", place.show(path))
+            }
+            None => text.clone(),
+        })
+        .collect::<BTreeSet<String>>();
+    if as_of.is_none() {
+        raw.warnings.push(
+            Diagnostic::warning("evidence", "nothing in the evidence has a time")
+                .note("staleness and unused permissions are not judged")
+                .help("add logs or last-accessed reports, or say --as-of today"),
+        );
+    }
+    Ok(Evidence {
+        inputs: raw.inputs,
+        paths: raw.paths,
+        identities: tables.identities,
+        credentials: tables.credentials,
+        claims: sorted_claims(tables.claims),
+        links: tables.links,
+        usage,
+        spans: logs.spans,
+        actions,
+        evaluators,
+        catalogue,
+        config: raw.config,
+        intents: applied.intents.into_iter().map(|intent| intent.map(|one| (*one).clone())).collect(),
+        as_of,
+        as_of_basis,
+        events: raw.events,
+        duplicates: raw.duplicates,
+        remarks: remarks(raw.remarks),
+        notes: notes.into_iter().collect(),
+        warnings: raw.warnings,
+    })
+}
+
+fn sorted<T: Ord>(mut rows: Vec<T>) -> Vec<T> {
+    rows.sort();
+    rows
+}
+
+fn sorted_claims(mut claims: Vec<Claim>) -> Vec<Claim> {
+    claims.sort_by(|left, right| {
+        (&left.platform, &left.scope, left.source, left.says, &left.actions, left.rw)
+            .cmp(&(&right.platform, &right.scope, right.source, right.says, &right.actions, right.rw))
+            .then_with(|| {
+                (&left.region, &left.resources, &left.covered, &left.basis)
+                    .cmp(&(&right.region, &right.resources, &right.covered, &right.basis))
+            })
+    });
+    claims.dedup();
+    claims
+}
+
+/// Same texts join their counts.
+pub(super) fn remarks(remarks: Vec<Remark>) -> Vec<Remark> {
+    let mut joined: BTreeMap<String, u64> = BTreeMap::new();
+    for remark in remarks {
+        *joined.entry(remark.text).or_default() += remark.events;
+    }
+    joined.into_iter().map(|(text, events)| Remark { text, events }).collect()
+}
+
+/// Sorts rows by key and joins equal ones.
+pub(crate) fn merge(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
+    rows.sort_by(|left, right| left.key().cmp(&right.key()));
+    let mut out: Vec<UsageRow> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match out.last_mut() {
+            Some(last) if last.key() == row.key() => last.merge(&row),
+            _ => out.push(row),
+        }
+    }
+    out
+}
+
+/// Replaces other names of identities by their ids.
+fn resolve(usage: &mut [UsageRow], aliases: &[(Str, Str, Str)]) {
+    let names: BTreeMap<(&str, &str), &Str> =
+        aliases.iter().map(|(platform, name, id)| ((&**platform, &**name), id)).collect();
+    for row in usage {
+        if let Some(id) = names.get(&(&*row.platform, &*row.identity)) {
+            row.identity = (*id).clone();
+        }
+    }
+}
+
+/// The time as of which the report is made, and how it was found: an option, the newest plausible event, else
+/// the newest time that a report in the evidence states.
+fn as_of(
+    options: &Options,
+    logs: &LogSummary,
+    tables: &Tables,
+    usage: &[UsageRow],
+) -> (Option<Time>, &'static str) {
+    if let Some(time) = options.as_of {
+        return (Some(time), "--as-of");
+    }
+    if let Some(time) = logs.as_of {
+        return (Some(time), "newest event");
+    }
+    let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+    let mut last_in_day: BTreeMap<i64, Time> = BTreeMap::new();
+    for time in usage.iter().flat_map(|row| [row.first, row.last]).flatten() {
+        *days.entry(time.day()).or_default() += 1;
+        let last = last_in_day.entry(time.day()).or_insert(time);
+        *last = (*last).max(time);
+    }
+    if let Some(time) = latest_plausible(&days, &last_in_day).or_else(|| last_in_day.values().max().copied()) {
+        return (Some(time), "newest usage");
+    }
+    let claimed = tables.claims.iter().filter_map(|claim| claim.covered.bounds()).map(|(_, to)| to);
+    let used = tables.credentials.iter().filter_map(|credential| credential.last_used);
+    let seen = tables.identities.iter().filter_map(|identity| identity.last_used);
+    match claimed.chain(used).chain(seen).max() {
+        Some(time) => (Some(time), "newest report"),
+        None => (None, "none"),
+    }
+}
+
+/// `--assume-covered PLATFORM`: from the first to the last use, the services that occur.
+fn assume(
+    options: &Options,
+    usage: &[UsageRow],
+    claims: &mut Vec<Claim>,
+) -> Result<(), Vec<Diagnostic>> {
+    for name in &options.assume_covered {
+        let rows: Vec<&UsageRow> = usage.iter().filter(|row| *row.platform == **name).collect();
+        let first = rows.iter().filter_map(|row| row.first).min();
+        let last = rows.iter().filter_map(|row| row.last).max();
+        let (Some(first), Some(last)) = (first, last) else {
+            return Err(vec![
+                Diagnostic::error("usage", format!("no dated usage of platform `{name}` to vouch for"))
+                    .help("--assume-covered takes a platform of the evidence, such as generic"),
+            ]);
+        };
+        let services: BTreeSet<&str> =
+            rows.iter().filter_map(|row| row.action.split(':').next()).collect();
+        for service in services {
+            claims.push(Claim {
+                platform: name.as_str().into(),
+                source: Source::Table,
+                says: Says::NotSeen,
+                scope: ClaimScope::Platform,
+                actions: Select::Service(service.into()),
+                rw: Rw::All,
+                resources: None,
+                region: None,
+                covered: Intervals::span(first, last.plus_seconds(1)),
+                own_policies_only: false,
+                basis: format!("assumed covered (--assume-covered {name})").into(),
+                place: None,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Identities that only logs know.
+fn add_log_only(usage: &[UsageRow], tables: &mut Tables) {
+    let known: BTreeSet<(Str, Str)> = tables
+        .identities
+        .iter()
+        .map(|identity| (identity.platform.clone(), identity.id.clone()))
+        .collect();
+    let accounts: BTreeSet<(Str, Str)> = tables
+        .identities
+        .iter()
+        .map(|identity| (identity.platform.clone(), identity.account.clone()))
+        .collect();
+    let mut last: Option<(&Str, &Str)> = None;
+    for row in usage {
+        let key = (&row.platform, &row.identity);
+        if last == Some(key) || known.contains(&(row.platform.clone(), row.identity.clone())) {
+            continue;
+        }
+        last = Some(key);
+        let mut identity = Identity::new(row.identity.clone(), row.platform.clone(), IdentityKind::Other);
+        identity.labels.insert(Label::LogOnly);
+        describe(&mut identity);
+        let account = (identity.platform.clone(), identity.account.clone());
+        let is_foreign = !accounts.is_empty()
+            && !identity.account.is_empty()
+            && !accounts.contains(&account)
+            && !usage.iter().any(|row| row.outcome == Outcome::Allowed && *row.identity == *identity.id);
+        if is_foreign {
+            identity.labels.insert(Label::External);
+        }
+        tables.identities.push(identity);
+    }
+}
+
+/// What an id says by itself.
+fn describe(identity: &mut Identity) {
+    let id = identity.id.clone();
+    let parts: Vec<&str> = id.splitn(6, ':').collect();
+    if let ["arn", _, service, _, account, rest] = parts.as_slice() {
+        identity.account = (*account).into();
+        let (kind, name) = rest.split_once('/').unwrap_or((rest, ""));
+        identity.kind = match kind {
+            "role" | "assumed-role" => IdentityKind::Role,
+            "user" => IdentityKind::User,
+            "root" => IdentityKind::Root,
+            _ => IdentityKind::Other,
+        };
+        let name = name.rsplit('/').next().unwrap_or(name);
+        if *service == "iam" || *service == "sts" {
+            identity.name = format!("aws:{kind}/{name}").trim_end_matches('/').into();
+        }
+    }
+}
+
+fn catalogue(actions: &[(Str, Str)]) -> RunCatalogue {
+    let catalogues: Vec<(Str, &crate::catalogue::Catalogue)> =
+        PLATFORMS.iter().map(|one| (Str::from(one.id()), one.catalogue())).collect();
+    let facts = |id: &str, name: &str, action: Option<&Action>| {
+        platform::by_id(id).map_or_else(
+            || Facts { class: "table".into(), touches_data: false, level: None },
+            |platform| platform.facts(name, action),
+        )
+    };
+    RunCatalogue::build(&catalogues, actions, &facts)
+}

@@ -1,0 +1,393 @@
+//! Reads files: documents into the estates of their platforms, logs into usage rows.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::detect::{self, KindName};
+use super::Options;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::evidence::{self, Found, Progress};
+use crate::intent::{self, Config};
+use crate::model::{Claim, Intervals, Str, Time, UsageRow};
+use crate::platform::events::{EventFormat, Translated};
+use crate::platform::{Document, Estate, Intake, LogSpan, PLATFORMS};
+use crate::report::model::{Input, Rejected, Remark};
+use crate::usage::{self, LogFile, ReadOptions};
+
+/// What was read, before it is joined.
+pub(super) struct Raw {
+    pub(super) inputs: Vec<Input>,
+    pub(super) paths: Vec<String>,
+    pub(super) estates: Vec<(Str, Box<dyn Estate>)>,
+    pub(super) usage: Vec<UsageRow>,
+    pub(super) spans: Vec<LogSpan>,
+    pub(super) damaged: Vec<(Str, Str, Intervals)>,
+    pub(super) claims: Vec<Claim>,
+    pub(super) config: Config,
+    pub(super) events: u64,
+    pub(super) duplicates: u64,
+    pub(super) remarks: Vec<Remark>,
+    pub(super) days: BTreeMap<i64, u64>,
+    pub(super) last_in_day: BTreeMap<i64, Time>,
+    pub(super) warnings: Vec<Diagnostic>,
+    /// Files behind the stores that were read: path and SHA-256.
+    pub(super) store_inputs: Vec<(String, String)>,
+    /// Whether each input is a log.
+    pub(super) is_log: Vec<bool>,
+}
+
+/// A file and what it is.
+struct Classified {
+    found: Found,
+    kind: Option<KindName>,
+    problem: Option<String>,
+}
+
+pub(super) fn read(options: &Options, progress: &dyn Progress) -> Result<Raw, Vec<Diagnostic>> {
+    let discovered = evidence::discover(&options.paths);
+    let forced = forced(options)?;
+    let files: Vec<Classified> = discovered
+        .files
+        .par_iter()
+        .map(|found| classify(found, &forced))
+        .collect();
+    let config = config(options, &files)?;
+    let mut raw = Raw {
+        inputs: files.iter().map(input).collect(),
+        paths: files.iter().map(|file| file.found.printed.clone()).collect(),
+        estates: PLATFORMS.iter().map(|one| (one.id().into(), one.estate())).collect(),
+        usage: Vec::new(),
+        spans: Vec::new(),
+        damaged: Vec::new(),
+        claims: Vec::new(),
+        config,
+        events: 0,
+        duplicates: 0,
+        remarks: Vec::new(),
+        days: BTreeMap::new(),
+        last_in_day: BTreeMap::new(),
+        warnings: discovered.problems,
+        store_inputs: Vec::new(),
+        is_log: vec![false; files.len()],
+    };
+    raw.documents(&files);
+    raw.logs(&files, options, progress);
+    raw.warn();
+    if raw.inputs.iter().all(|input| input.used == 0) {
+        return Err(nothing_read(&raw, options));
+    }
+    Ok(raw)
+}
+
+/// `--as` by path as given.
+fn forced(options: &Options) -> Result<BTreeMap<PathBuf, KindName>, Vec<Diagnostic>> {
+    let mut out = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (id, path) in &options.forced {
+        match detect::by_id(id) {
+            Some(kind) => {
+                out.insert(path.canonicalize().unwrap_or_else(|_| path.clone()), kind);
+            }
+            None => {
+                let all = detect::kinds();
+                let names: Vec<&str> = all.iter().map(KindName::id).collect();
+                let mut problem = Diagnostic::error("evidence", format!("unknown kind `{id}`"))
+                    .note(format!("kinds: {}", names.join(", ")));
+                if let Some(near) = nearest(id, &names) {
+                    problem = problem.help(format!("did you mean `{near}`?"));
+                }
+                problems.push(problem);
+            }
+        }
+    }
+    if problems.is_empty() { Ok(out) } else { Err(problems) }
+}
+
+fn classify(found: &Found, forced: &BTreeMap<PathBuf, KindName>) -> Classified {
+    let real = found.path.canonicalize().unwrap_or_else(|_| found.path.clone());
+    let (kind, problem) = match evidence::open_head(&found.path) {
+        Err(error) => (None, Some(error.to_string())),
+        Ok(_) if forced.contains_key(&real) => (forced.get(&real).copied(), None),
+        Ok(head) if head.size == 0 => (None, Some("0 bytes".to_string())),
+        Ok(head) => {
+            let kind = detect::detect(&found.printed, &found.path, &head.text, head.is_whole);
+            let unknown = || match (&head.damaged, std::str::from_utf8(&head.text)) {
+                (Some(reason), _) => reason.clone(),
+                (None, Ok(_)) => "no known kind (text)".to_string(),
+                (None, Err(error)) if error.error_len().is_none() => "no known kind (text)".to_string(),
+                (None, Err(_)) => "no known kind (binary)".to_string(),
+            };
+            (kind, kind.is_none().then(unknown))
+        }
+    };
+    Classified { found: found.clone(), kind, problem }
+}
+
+fn input(file: &Classified) -> Input {
+    Input {
+        path: file.found.printed.clone(),
+        sha256: String::new(),
+        kind: file.kind.map_or("", |kind| kind.id()).to_string(),
+        records: 0,
+        used: 0,
+        rejected_count: 0,
+        rejected: Vec::new(),
+        notes: file.problem.iter().cloned().collect(),
+    }
+}
+
+/// The configuration: `--config`, else `authgap.yaml` in the first path argument, else in the current folder.
+/// Two different ones are an error unless `--config` decides (design, section 5).
+fn config(options: &Options, files: &[Classified]) -> Result<Config, Vec<Diagnostic>> {
+    let load = |path: &Path, printed: &str| {
+        let whole = evidence::read_whole(path).map_err(|error| {
+            vec![Diagnostic::error("config", format!("`{printed}` {error}"))]
+        })?;
+        let text = String::from_utf8(whole.bytes)
+            .map_err(|_| vec![Diagnostic::error("config", format!("`{printed}` is not UTF-8"))])?;
+        intent::parse(&text, printed)
+    };
+    if let Some(path) = &options.config {
+        return load(path, &path.to_string_lossy());
+    }
+    let found: Vec<&Classified> =
+        files.iter().filter(|file| matches!(file.kind, Some(KindName::Config))).collect();
+    let here = Path::new("authgap.yaml");
+    match found.as_slice() {
+        [] if here.is_file() => load(here, "authgap.yaml"),
+        [] => Ok(Config::default()),
+        [one] => load(&one.found.path, &one.found.printed),
+        many => {
+            let list: Vec<&str> = many.iter().map(|file| file.found.printed.as_str()).collect();
+            Err(vec![
+                Diagnostic::error("config", "more than one configuration among the paths")
+                    .note(list.join(", "))
+                    .help("name the one that holds with --config FILE"),
+            ])
+        }
+    }
+}
+
+impl Raw {
+    fn documents(&mut self, files: &[Classified]) {
+        for (number, file) in files.iter().enumerate() {
+            match file.kind {
+                Some(KindName::Platform(platform, kind)) if !detect::is_log(kind) => {
+                    let mut intake = Intake::default();
+                    if let crate::platform::Role::LeftOut(reason) = kind.role {
+                        intake.note(reason);
+                    }
+                    let estate = self.estates.iter_mut().find(|(id, _)| **id == *platform.id());
+                    match evidence::read_whole(&file.found.path) {
+                        Err(error) => intake.note(error.to_string()),
+                        Ok(whole) => {
+                            self.inputs[number].sha256 = whole.sha256;
+                            whole.notes.into_iter().for_each(|note| intake.note(note));
+                            if let Some(reason) = whole.damaged {
+                                intake.note(reason);
+                            }
+                            let document = Document {
+                                file: number as u32,
+                                path: &file.found.printed,
+                                bytes: &whole.bytes,
+                            };
+                            if let Some((_, estate)) = estate
+                                && kind.role == crate::platform::Role::Document
+                            {
+                                estate.read(kind, &document, &mut intake);
+                            }
+                        }
+                    }
+                    self.take(number, intake);
+                }
+                Some(KindName::Config) => self.own(number, file, 1),
+                Some(KindName::Report) => {
+                    self.own(number, file, 0);
+                    self.inputs[number].notes.push("a report is no evidence: left out".to_string());
+                }
+                Some(KindName::Store) => self.store(number, file),
+                _ => {}
+            }
+        }
+    }
+
+    /// One of authgap's own files: only its digest is needed.
+    fn own(&mut self, number: usize, file: &Classified, used: u64) {
+        let input = &mut self.inputs[number];
+        (input.records, input.used) = (1, used);
+        match evidence::read_whole(&file.found.path) {
+            Ok(whole) => input.sha256 = whole.sha256,
+            Err(error) => input.notes.push(error.to_string()),
+        }
+    }
+
+    #[cfg(feature = "tables")]
+    fn store(&mut self, number: usize, file: &Classified) {
+        let mut intake = Intake::default();
+        match evidence::read_whole(&file.found.path) {
+            Err(error) => intake.note(error.to_string()),
+            Ok(whole) => {
+                self.inputs[number].sha256 = whole.sha256.clone();
+                match usage::store::read(&whole.bytes, number as u32) {
+                    Err(reason) => intake.reject(crate::model::Place::file(number as u32), reason),
+                    Ok(store) if store.inputs.iter().any(|(_, hash)| self.is_in_store(hash)) => {
+                        let reason = "holds a log file that another store holds too";
+                        intake.reject(crate::model::Place::file(number as u32), reason);
+                    }
+                    Ok(store) => {
+                        intake.used(store.rows.len() as u64);
+                        intake.note(format!("made of {} log files", store.inputs.len()));
+                        for (day, last, events) in &store.days {
+                            *self.days.entry(*day).or_default() += events;
+                            let slot = self.last_in_day.entry(*day).or_insert(*last);
+                            *slot = (*slot).max(*last);
+                        }
+                        self.usage.extend(store.rows);
+                        self.spans.extend(store.spans);
+                        self.remarks.extend(store.remarks);
+                        self.events += store.events;
+                        self.duplicates += store.duplicates;
+                        self.store_inputs.extend(store.inputs);
+                    }
+                }
+            }
+        }
+        self.take(number, intake);
+    }
+
+    #[cfg(not(feature = "tables"))]
+    fn store(&mut self, number: usize, _: &Classified) {
+        self.inputs[number].notes.push("built without tables: cannot be read".to_string());
+    }
+
+    /// Whether a file with this SHA-256 is in a store that was read.
+    fn is_in_store(&self, hash: &str) -> bool {
+        self.store_inputs.iter().any(|(_, known)| known == hash)
+    }
+
+    fn take(&mut self, number: usize, intake: Intake) {
+        let input = &mut self.inputs[number];
+        input.records += intake.records;
+        input.used += intake.used;
+        input.rejected_count += intake.rejected_count;
+        let path = &input.path;
+        input.rejected.extend(intake.rejected.into_iter().map(|(place, reason)| Rejected {
+            place: place.show(path),
+            reason,
+        }));
+        input.notes.extend(intake.notes);
+    }
+
+    fn logs(&mut self, files: &[Classified], options: &Options, progress: &dyn Progress) {
+        let mut logs: Vec<LogFile<'_>> = Vec::new();
+        for (number, file) in files.iter().enumerate() {
+            if let Some(KindName::Platform(platform, kind)) = file.kind
+                && let Some(format) = platform.events(kind)
+            {
+                self.is_log[number] = true;
+                // What a store holds is not counted a second time.
+                if !self.store_inputs.is_empty()
+                    && let Ok(hash) = evidence::hash_file(&file.found.path)
+                    && self.is_in_store(&hash)
+                {
+                    self.inputs[number].sha256 = hash;
+                    self.inputs[number].notes.push("already in the usage store".to_string());
+                    continue;
+                }
+                logs.push(LogFile {
+                    file: number as u32,
+                    path: &file.found.path,
+                    printed: &file.found.printed,
+                    format,
+                });
+            }
+        }
+        if logs.is_empty() {
+            return;
+        }
+        let settings = ReadOptions { threads: options.threads, ..ReadOptions::default() };
+        let result = usage::read_logs(&logs, &settings, progress);
+        for file in result.files {
+            let number = file.file as usize;
+            self.inputs[number].sha256 = file.sha256;
+            self.take(number, file.intake);
+        }
+        self.events += result.events;
+        self.duplicates += result.duplicates;
+        self.days.extend(result.days);
+        self.last_in_day.extend(result.last_in_day);
+        self.damaged.extend(result.damaged);
+        for (format, rows) in result.rows {
+            self.translate(format, rows);
+        }
+        for (reason, count) in result.skipped {
+            self.remarks.push(Remark { text: format!("left out: {reason}"), events: count });
+        }
+    }
+
+    fn translate(
+        &mut self,
+        format: &'static dyn EventFormat,
+        rows: Vec<crate::platform::events::RawRow>,
+    ) {
+        let mut translated = Translated::default();
+        format.translate(rows, &mut translated);
+        self.usage.extend(translated.usage);
+        self.spans.extend(translated.spans);
+        let remarks = translated.remarks.into_iter();
+        self.remarks.extend(remarks.map(|(text, events)| Remark { text, events }));
+    }
+
+    /// Warnings on stderr repeat what the inputs table holds, at most five of a kind.
+    fn warn(&mut self) {
+        let mut shown = 0;
+        let mut more = 0;
+        for input in &self.inputs {
+            for rejected in input.rejected.iter().take(2) {
+                if shown >= 5 {
+                    more += 1;
+                    continue;
+                }
+                shown += 1;
+                let message = format!(
+                    "{}: {}, {} of {} records left out",
+                    rejected.place, rejected.reason, input.rejected_count, input.records
+                );
+                self.warnings.push(
+                    Diagnostic::warning("evidence", message)
+                        .help("--table inputs lists them; --strict makes this an error"),
+                );
+            }
+        }
+        if more > 0 {
+            let message = format!("… and {more} more of this kind (--table inputs)");
+            self.warnings.push(Diagnostic::warning("evidence", message));
+        }
+        for input in self.inputs.iter().filter(|input| input.kind.is_empty()) {
+            let why = input.notes.first().map_or("no known kind", String::as_str);
+            let message = format!("{}: {why}", input.path);
+            self.warnings.push(Diagnostic::warning("evidence", message));
+        }
+    }
+}
+
+fn nothing_read(raw: &Raw, options: &Options) -> Vec<Diagnostic> {
+    let paths: Vec<String> =
+        options.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let mut problem = Diagnostic::error(
+        "evidence",
+        format!("nothing was read: {} files in {}, none usable", raw.inputs.len(), paths.join(" ")),
+    );
+    for input in raw.inputs.iter().take(10) {
+        let rejected = input.rejected.first().map(|one| one.reason.clone());
+        let why = rejected.or_else(|| input.notes.first().cloned()).unwrap_or_default();
+        let kind = if input.kind.is_empty() { "no known kind" } else { &input.kind };
+        problem = problem.note(format!("{}  {kind}: {why}", input.path));
+    }
+    let mut all: Vec<Diagnostic> =
+        raw.warnings.iter().filter(|one| one.path.is_some()).cloned().collect();
+    all.push(problem.help("name the kind yourself: authgap analyze --as KIND=PATH"));
+    all
+}
