@@ -13,6 +13,7 @@ use super::summary;
 use crate::audit::{Evidence, Options, Outcome};
 use crate::findings::{self, Finding, Proof, Severity};
 use crate::frameworks;
+use crate::intent::select;
 use crate::gap::{Advice, Analysis, IdentityGap, PermissionRow, Status};
 use crate::model::{At, Claim, ClaimScope, Decision, Identity, Intervals, Place, Rw, Says, Select, Str};
 use crate::platform::PLATFORMS;
@@ -352,14 +353,16 @@ fn finding_out(evidence: &Evidence, finding: &Finding) -> FindingOut {
 /// The waiver that holds for a finding as of the report.
 fn waiver(evidence: &Evidence, finding: &Finding) -> Option<String> {
     let identity = finding.identity.map(|number| &evidence.identities[number]);
-    evidence.config.waivers.iter().find_map(|waiver| {
+    let waiver = evidence.config.waivers.iter().find(|waiver| {
         let holds = evidence.as_of.is_none_or(|as_of| as_of <= waiver.expires.value);
-        let same = *waiver.finding.value == *finding.kind
-            && identity.is_some_and(|identity| crate::intent::select::selects(&waiver.identity.value, identity));
-        (holds && same).then(|| {
-            format!("waived to {}: {}", waiver.expires.value.date(), waiver.reason.value)
-        })
-    })
+        let is_about = match (&waiver.identity, identity) {
+            (None, _) => true,
+            (Some(pattern), Some(identity)) => select::matches(&pattern.value, identity),
+            (Some(_), None) => false,
+        };
+        holds && *waiver.finding.value == *finding.kind && is_about
+    })?;
+    Some(format!("waived to {}: {}", waiver.expires.value.date(), waiver.reason))
 }
 
 fn proof_out(evidence: &Evidence, proof: &Proof) -> EvidenceOut {
