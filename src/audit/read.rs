@@ -289,7 +289,7 @@ impl Raw {
                 self.is_log[number] = true;
                 // What a store holds is not counted a second time.
                 if !self.store_inputs.is_empty()
-                    && let Ok(hash) = evidence::hash_file(&file.found.path)
+                    && let Some(hash) = hash_file(&file.found.path)
                     && self.is_in_store(&hash)
                 {
                     self.inputs[number].sha256 = hash;
@@ -307,24 +307,54 @@ impl Raw {
         if logs.is_empty() {
             return;
         }
-        let settings = ReadOptions { threads: options.threads, ..ReadOptions::default() };
+        let mut settings = ReadOptions::default();
+        if options.threads > 0 {
+            settings.threads = options.threads;
+        }
         let result = usage::read_logs(&logs, &settings, progress);
         for file in result.files {
-            let number = file.file as usize;
-            self.inputs[number].sha256 = file.sha256;
-            self.take(number, file.intake);
+            self.log_file(file, files);
         }
         self.events += result.events;
         self.duplicates += result.duplicates;
-        self.days.extend(result.days);
-        self.last_in_day.extend(result.last_in_day);
-        self.damaged.extend(result.damaged);
-        for (format, rows) in result.rows {
-            self.translate(format, rows);
+        for (day, events) in result.days {
+            *self.days.entry(day).or_default() += events;
+        }
+        for (day, last) in result.last_in_day {
+            let known = self.last_in_day.entry(day).or_insert(last);
+            *known = (*known).max(last);
+        }
+        self.warnings.extend(result.problems);
+        for format in result.rows {
+            self.translate(format.format, format.rows);
         }
         for (reason, count) in result.skipped {
             self.remarks.push(Remark { text: format!("left out: {reason}"), events: count });
         }
+    }
+
+    /// What reading a log told of the file. What is lost of it is a gap in coverage until the end of its day.
+    fn log_file(&mut self, report: usage::FileReport, files: &[Classified]) {
+        let number = report.file as usize;
+        let mut intake = report.intake;
+        if let Some(reason) = report.failed {
+            intake.note(reason);
+        }
+        if let Some(same) = report.same_as {
+            intake.note(format!("the same bytes as {}: counted once", self.paths[same as usize]));
+        }
+        if let Some(damage) = report.damaged {
+            intake.note(format!("{}: what follows counts as a gap in coverage", damage.reason));
+            if let (Some(last), Some(KindName::Platform(platform, _))) =
+                (damage.last_good, files[number].kind)
+            {
+                let end = last.midnight().plus_days(1);
+                let gap = (platform.id().into(), "".into(), Intervals::span(last, end));
+                self.damaged.push(gap);
+            }
+        }
+        self.inputs[number].sha256 = report.sha256;
+        self.take(number, intake);
     }
 
     fn translate(
@@ -369,6 +399,20 @@ impl Raw {
             let why = input.notes.first().map_or("no known kind", String::as_str);
             let message = format!("{}: {why}", input.path);
             self.warnings.push(Diagnostic::warning("evidence", message));
+        }
+    }
+}
+
+/// SHA-256 of a file as stored.
+fn hash_file(path: &Path) -> Option<String> {
+    use sha2::{Digest, Sha256};
+    let mut file = std::fs::File::open(path).ok()?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        match std::io::Read::read(&mut file, &mut block).ok()? {
+            0 => return Some(evidence::hex(&hash.finalize())),
+            length => hash.update(&block[..length]),
         }
     }
 }

@@ -4,7 +4,9 @@
 //! one request in three values, [`effective`] yields the rows of an identity over a catalogue. The rules and
 //! their sources: `docs/evaluation.md`.
 
+pub mod cases;
 pub mod condition;
+pub mod decide;
 pub mod document;
 pub mod matching;
 pub mod parse;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 use crate::model::{Layer, Str, Time};
 
+pub use decide::{Ask, decide};
 pub use document::{Policy, PolicyError, Statement};
 pub use scope::{Context, Truth};
 
