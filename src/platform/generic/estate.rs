@@ -50,10 +50,7 @@ pub struct GenericEstate {
 
 impl Estate for GenericEstate {
     fn read(&mut self, kind: &'static Kind, document: &Document<'_>, intake: &mut Intake) {
-        let (table, read): (
-            &columns::Table,
-            fn(&mut GenericEstate, &Record<'_>, &mut Intake) -> Answer,
-        ) = match kind.id {
+        let (table, read): (&columns::Table, Reader) = match kind.id {
             id if id == IDENTITIES.id => (&columns::IDENTITIES, GenericEstate::identity),
             id if id == GRANTS.id => (&columns::GRANTS, GenericEstate::grant),
             id if id == USAGE.id => (&columns::USAGE, GenericEstate::used),
@@ -81,7 +78,10 @@ impl Estate for GenericEstate {
                 named.identity.labels.remove(&Label::LogOnly);
             }
         }
-        self.rights.as_of = logs.as_of;
+        // Without logs the newest use in the tables says when "now" is.
+        self.rights.as_of = logs
+            .as_of
+            .or_else(|| usage.iter().filter_map(|row| row.last).max());
         for row in &usage {
             self.rights.note_action(&row.identity, &row.action);
         }
@@ -119,6 +119,9 @@ impl Estate for GenericEstate {
 
 /// Why a record cannot be used.
 type Answer = Result<(), String>;
+
+/// Takes a record of one of the tables.
+type Reader = fn(&mut GenericEstate, &Record<'_>, &mut Intake) -> Answer;
 
 impl GenericEstate {
     /// The access levels that the grants table states, by action, sorted.

@@ -17,7 +17,7 @@ mod tests;
 mod usage;
 mod values;
 
-use crate::catalogue::{Catalogue, Facts};
+use crate::catalogue::{Action, Catalogue, Facts};
 use crate::model::AccessLevel;
 use crate::platform::{Detected, Estate, Kind, Platform, Role, Sample, events};
 
@@ -26,8 +26,8 @@ pub use values::level_of;
 /// Id of the platform.
 pub const ID: &str = "generic";
 
-/// Log class of generic actions.
-const CLASS: &str = "usage table";
+/// Log class of generic actions: what shows them is a table that somebody exported.
+const CLASS: &str = "table";
 
 static IDENTITIES: Kind = Kind {
     id: "generic-identities",
@@ -104,22 +104,22 @@ impl Platform for Generic {
         None
     }
 
+    /// What an action's name alone tells; there is no catalogue.
+    fn facts(&self, name: &str, _: Option<&Action>) -> Facts {
+        let level = level_of(name);
+        Facts {
+            class: CLASS.into(),
+            touches_data: matches!(
+                level,
+                AccessLevel::Read | AccessLevel::Write | AccessLevel::Delete
+            ),
+            level: Some(level),
+        }
+    }
+
     fn switch(&self, class: &str) -> Option<String> {
         let hint =
             "add a coverage table, or --assume-covered SOURCE if you vouch for the usage table";
         (class == CLASS).then(|| hint.to_string())
-    }
-}
-
-/// What is known of a generic action by its name alone.
-pub fn facts(action: &str) -> Facts {
-    let level = level_of(action);
-    Facts {
-        class: CLASS.into(),
-        touches_data: matches!(
-            level,
-            AccessLevel::Read | AccessLevel::Write | AccessLevel::Delete
-        ),
-        level: Some(level),
     }
 }

@@ -34,7 +34,9 @@ fn read(files: &[(&'static Kind, &str)]) -> (Tables, Box<dyn Evaluator>, Vec<Int
 }
 
 fn catalogue(tables: &Tables) -> RunCatalogue {
-    RunCatalogue::build(&[], &tables.actions, &|_, action, _| facts(action))
+    RunCatalogue::build(&[], &tables.actions, &|_, name, action| {
+        Generic.facts(name, action)
+    })
 }
 
 fn grants(
