@@ -18,8 +18,10 @@
 //! | [`report`] | the report, and one file a format | all above |
 //! | `cli` | arguments and printing | everything |
 
+pub mod audit;
 pub mod catalogue;
 pub mod diagnostic;
+pub mod evidence;
 pub mod findings;
 pub mod frameworks;
 pub mod gap;
@@ -27,3 +29,4 @@ pub mod intent;
 pub mod model;
 pub mod platform;
 pub mod report;
+pub mod usage;

@@ -16,8 +16,12 @@
 mod decode;
 mod discover;
 mod encoding;
+pub mod inflate;
 pub mod positioned;
 mod source;
+
+pub(crate) use encoding::Encoding;
+pub(crate) use source::open;
 
 pub use decode::{Outcome, TextStream};
 pub use discover::{Discovered, Found, discover};

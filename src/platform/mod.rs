@@ -13,6 +13,7 @@
 
 pub mod aws;
 pub mod events;
+pub mod generic;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use crate::model::{
 };
 
 /// The platforms, in the order in which reports list them.
-pub static PLATFORMS: &[&dyn Platform] = &[];
+pub static PLATFORMS: &[&dyn Platform] = &[&aws::Aws, &generic::Generic];
 
 /// Looks a platform up by its id.
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {

@@ -1,3 +1,5 @@
 //! The report.
 
+pub mod build;
 pub mod model;
+mod summary;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::rows::{Entries, plain};
+use super::json::{Entries, plain};
 use crate::model::{Condition, ConditionClass, Glob, Time};
 
 /// Longer texts of conditions are cut in what reports print.

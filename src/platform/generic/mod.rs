@@ -9,6 +9,7 @@ mod columns;
 mod condition;
 pub mod estate;
 mod evaluate;
+mod json;
 #[cfg(feature = "tables")]
 mod parquet;
 mod rows;
@@ -16,6 +17,7 @@ mod rows;
 mod tests;
 mod usage;
 mod values;
+mod yaml;
 
 use crate::catalogue::{Action, Catalogue, Facts};
 use crate::model::AccessLevel;

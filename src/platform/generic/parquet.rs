@@ -14,6 +14,13 @@ pub(super) type Row = Vec<(String, String)>;
 /// # Errors
 /// In words, if it is not readable.
 pub(super) fn parquet_rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
+    // The reader panics on some damaged schemas (time zones, types that the build leaves out), and a file
+    // must cost itself only.
+    std::panic::catch_unwind(|| read(bytes))
+        .unwrap_or_else(|_| Err("damaged, or with a type of column that is not read".to_string()))
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Row>, String> {
     let frame = ParquetReader::new(Cursor::new(bytes))
         .finish()
         .map_err(|error| error.to_string())?;
@@ -29,12 +36,25 @@ fn row(columns: &[Column], number: usize) -> Result<Row, String> {
         let text = match &value {
             AnyValue::Null => continue,
             AnyValue::List(items) => {
-                let items: Vec<String> = items.iter().map(|item| item.str_value().into()).collect();
+                let items: Vec<String> = items.iter().map(|item| text(&item)).collect();
                 format!("[{}]", items.join(","))
             }
-            other => other.str_value().into_owned(),
+            other => text(other),
         };
         row.push((column.name().to_string(), text));
     }
     Ok(row)
+}
+
+/// A value's text. Numbers are written whole: polars shortens them for people.
+fn text(value: &AnyValue<'_>) -> String {
+    match value {
+        AnyValue::UInt32(number) => number.to_string(),
+        AnyValue::UInt64(number) => number.to_string(),
+        AnyValue::Int32(number) => number.to_string(),
+        AnyValue::Int64(number) => number.to_string(),
+        AnyValue::Float32(number) => number.to_string(),
+        AnyValue::Float64(number) => number.to_string(),
+        other => other.str_value().into_owned(),
+    }
 }

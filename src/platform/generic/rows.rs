@@ -4,13 +4,12 @@
 //! text whatever the format was; an empty one, or a null, is absent. One bad record costs itself only.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
 
 use super::columns::{self, Table};
+use super::json::{self, Entries, plain};
+use super::yaml;
 use crate::model::Place;
 use crate::model::place::LineIndex;
 use crate::platform::{Document, Intake};
@@ -74,64 +73,14 @@ pub(super) fn header(head: &[u8]) -> Vec<String> {
             let _ = reader.read_record(&mut first);
             first.iter().map(str::to_string).collect()
         }
-        Format::Objects => first_keys(&text),
+        Format::Objects => json::first_keys(&text),
         Format::Array => {
             let inner = text.trim_start().strip_prefix('[').unwrap_or_default();
-            first_keys(inner)
+            json::first_keys(inner)
         }
-        Format::Yaml => yaml_keys(&text),
+        Format::Yaml => yaml::first_keys(&text),
         Format::Parquet => Vec::new(),
     }
-}
-
-/// Keys of the first object, as far as it is there.
-fn first_keys(text: &str) -> Vec<String> {
-    let mut keys = Vec::new();
-    let mut reader = serde_json::Deserializer::from_str(text);
-    // The object may be cut where the sample ends; the keys before the cut were kept.
-    let _ = reader.deserialize_map(Keys(&mut keys));
-    keys
-}
-
-struct Keys<'k>(&'k mut Vec<String>);
-
-impl<'de> Visitor<'de> for Keys<'_> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            self.0.push(key);
-            map.next_value::<serde::de::IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
-/// Keys of the first item of a YAML list in block style.
-fn yaml_keys(text: &str) -> Vec<String> {
-    let mut keys = Vec::new();
-    let lines = text.lines().filter(|line| {
-        let line = line.trim();
-        !line.is_empty() && !line.starts_with('#') && line != "---"
-    });
-    for (number, line) in lines.enumerate().take(64) {
-        let rest = match (number, line.strip_prefix("- ")) {
-            (0, Some(rest)) => rest,
-            (0, None) | (_, Some(_)) => break,
-            _ => match line.strip_prefix("  ") {
-                Some(rest) if !rest.starts_with([' ', '-']) => rest,
-                _ => continue,
-            },
-        };
-        if let Some((key, _)) = rest.split_once(':') {
-            keys.push(key.trim_matches(['"', '\'', ' ']).to_string());
-        }
-    }
-    keys
 }
 
 /// Reads every record of a document and hands it to `take`.
@@ -350,12 +299,11 @@ impl Reading<'_, '_> {
 
     fn array(&mut self, text: &str) {
         let lines = LineIndex::new(text.as_bytes());
-        let mut items = Vec::new();
-        let read = serde_json::Deserializer::from_str(text).deserialize_seq(Items(&mut items));
+        let (items, error) = json::items(text);
         for item in items {
             self.object(item.get(), self.at(text, item.get(), &lines));
         }
-        if let Err(error) = read {
+        if let Some(error) = error {
             let place = Place::line(self.file, error.line() as u32, error.column() as u32);
             self.intake
                 .reject(place, "not readable as a JSON array from here on");
@@ -466,181 +414,4 @@ fn csv_reader<'b>(bytes: &'b [u8], header: &str) -> csv::Reader<&'b [u8]> {
         .flexible(true)
         .has_headers(false)
         .from_reader(bytes)
-}
-
-/// The items of an array, as far as it is readable.
-struct Items<'i, 'a>(&'i mut Vec<&'a RawValue>);
-
-impl<'de> Visitor<'de> for Items<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<&'de RawValue>()? {
-            self.0.push(item);
-        }
-        Ok(())
-    }
-}
-
-/// An object's entries in order, doubles kept.
-pub(super) struct Entries<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor)
-    }
-}
-
-struct EntriesVisitor;
-
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Entries<'de>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(key) = map.next_key_seed(Text)? {
-            entries.push((key, map.next_value::<&'de RawValue>()?));
-        }
-        Ok(Entries(entries))
-    }
-}
-
-/// A string that is borrowed unless it has escapes.
-struct Text;
-
-impl<'de> DeserializeSeed<'de> for Text {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(text.to_string()))
-    }
-}
-
-/// The text of a JSON value: a string's own text, nothing for null, else as it is written.
-pub(super) fn plain(value: &RawValue) -> Cow<'_, str> {
-    let raw = value.get();
-    if raw == "null" {
-        return Cow::Borrowed("");
-    }
-    if raw.starts_with('"') {
-        let mut reader = serde_json::Deserializer::from_str(raw);
-        return Text.deserialize(&mut reader).unwrap_or_default();
-    }
-    Cow::Borrowed(raw)
-}
-
-mod yaml {
-    //! A YAML list of mappings, within limits.
-
-    use std::fmt;
-
-    use serde::Deserialize;
-    use serde::de::{Deserializer, MapAccess, Visitor};
-    use serde_saphyr::{DuplicateKeyPolicy, Spanned};
-
-    /// One item of the list.
-    pub(super) struct Row {
-        pub(super) line: u32,
-        pub(super) column: u32,
-        pub(super) entries: Vec<(String, String)>,
-    }
-
-    /// Reads the list; the error is a line, a column and a reason.
-    pub(super) fn rows(text: &str) -> Result<Vec<Row>, (u32, u32, &'static str)> {
-        let options = serde_saphyr::options! {
-            budget: serde_saphyr::budget! {
-                max_depth: 16,
-                max_nodes: 2_000_000,
-                max_events: 4_000_000,
-                max_aliases: 10_000,
-                max_documents: 1,
-            },
-            alias_limits: serde_saphyr::alias_limits! {
-                max_total_replayed_events: 200_000,
-                max_replay_stack_depth: 8,
-                max_alias_expansions_per_anchor: 10_000,
-            },
-            duplicate_keys: DuplicateKeyPolicy::PassThrough,
-            strict_booleans: true,
-            leading_zero_numbers_as_strings: true,
-            underscored_numbers_as_strings: true,
-            with_snippet: false,
-        };
-        let items: Vec<Spanned<Entries>> = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| {
-                let place = error.location();
-                let number =
-                    |value: Option<u64>| value.map_or(1, |v| u32::try_from(v).unwrap_or(1));
-                let line = number(place.map(|place| place.line()));
-                let column = number(place.map(|place| place.column()));
-                (
-                    line,
-                    column,
-                    "wants a list of keys with values, without deep nesting",
-                )
-            })?;
-        let row = |item: Spanned<Entries>| Row {
-            line: u32::try_from(item.referenced.line()).unwrap_or(u32::MAX),
-            column: u32::try_from(item.referenced.column()).unwrap_or(u32::MAX),
-            entries: item.value.0,
-        };
-        Ok(items.into_iter().map(row).collect())
-    }
-
-    struct Entries(Vec<(String, String)>);
-
-    impl<'de> Deserialize<'de> for Entries {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Entries, D::Error> {
-            deserializer.deserialize_map(EntriesVisitor)
-        }
-    }
-
-    struct EntriesVisitor;
-
-    impl<'de> Visitor<'de> for EntriesVisitor {
-        type Value = Entries;
-
-        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-            out.write_str("keys with values")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-            let mut entries = Vec::new();
-            while let Some(key) = map.next_key::<String>()? {
-                let text = match map.next_value::<serde_json::Value>()? {
-                    serde_json::Value::Null => String::new(),
-                    serde_json::Value::String(text) => text,
-                    other => other.to_string(),
-                };
-                entries.push((key, text));
-            }
-            Ok(Entries(entries))
-        }
-    }
 }

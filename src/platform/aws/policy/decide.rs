@@ -4,6 +4,8 @@
 //! page on cross-account requests; AWS Organizations User Guide, SCP and RCP evaluation; AWS KMS Developer
 //! Guide, key policies). Does not know identities or files: what applies is handed in as [`Layers`].
 
+use std::borrow::Cow;
+
 use super::condition;
 use super::document::Test;
 use super::matching::{self, NamedBy, Naming, Reading};
@@ -184,7 +186,7 @@ struct Request<'a> {
     ask: Ask<'a>,
     scope: Scope<'a>,
     /// The resource on which policies are compared.
-    resource: &'a str,
+    resource: Cow<'a, str>,
     is_cross_account: bool,
     /// Whether the resource's own policy must take part: KMS keys and roles.
     needs_resource: bool,
@@ -212,7 +214,7 @@ impl<'a> Request<'a> {
                 caller: Some(ask.caller),
                 resource_account: account,
             },
-            resource: matching::decided_on(ask.action, ask.resource),
+            resource: matching::decided_on(ask.action, ask.resource, ask.caller.partition()),
             is_cross_account: account.is_some_and(|account| account != &*ask.caller.account),
             needs_resource: (is("kms") && named("kms", "key/"))
                 || (is("sts") && named("iam", "role/")),
@@ -255,7 +257,7 @@ impl<'a> Request<'a> {
             variables,
             scope: self.scope,
         };
-        let on = matching::resources_apply(statement.resources.as_ref(), self.resource, &reading);
+        let on = matching::resources_apply(statement.resources.as_ref(), &self.resource, &reading);
         if on == Truth::False {
             return None;
         }

@@ -3,6 +3,8 @@
 //! Owns the rules of wildcards and of ARN segments (IAM User Guide, reference_policies_elements_resource and
 //! reference_policies_elements_principal). Does not know conditions or layers.
 
+use std::borrow::Cow;
+
 use super::document::{Match, Named};
 use super::scope::{Scope, Truth};
 use super::variable::{self, Expanded};
@@ -205,12 +207,17 @@ pub fn resources_apply(
 /// The resource on which an action is decided: `s3:ListAllMyBuckets` takes no resource, yet policies name
 /// `arn:aws:s3:::*` for it (the guide contradicts itself; its examples in reference_policies_evaluation-logic
 /// and reference_policies_elements_condition_operators rely on the match).
-pub fn decided_on<'a>(action: &str, resource: &'a str) -> &'a str {
+pub fn decided_on<'a>(action: &str, resource: &'a str, partition: &str) -> Cow<'a, str> {
     if resource == "*" && action.eq_ignore_ascii_case("s3:ListAllMyBuckets") {
-        "arn:aws:s3:::*"
+        all_buckets(partition).into()
     } else {
-        resource
+        resource.into()
     }
+}
+
+/// What `s3:ListAllMyBuckets` is decided on.
+pub fn all_buckets(partition: &str) -> String {
+    format!("arn:{partition}:s3:::*")
 }
 
 /// How a resource policy names a caller, weakest first. What limits the grant in the same account depends on it

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod condition;
 pub mod decide;
 pub mod document;
+pub mod effective;
 pub mod matching;
 pub mod parse;
 pub mod scope;
@@ -19,6 +20,7 @@ use crate::model::{Layer, Str, Time};
 
 pub use decide::{Ask, decide};
 pub use document::{Policy, PolicyError, Statement};
+pub use effective::{Compiled, effective};
 pub use scope::{Context, Truth};
 
 /// A policy where it is attached.
@@ -72,6 +74,13 @@ pub struct Caller {
     pub tags: Vec<(Str, Str)>,
     /// Organisation id, where known.
     pub org_id: Option<Str>,
+}
+
+impl Caller {
+    /// The partition of its ARN: `aws`, `aws-cn`, `aws-us-gov` and others.
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or("aws")
+    }
 }
 
 /// A policy that may be absent, or named and missing from the evidence.

@@ -91,22 +91,27 @@ pub fn value(text: &str, wild: bool, scope: &Scope<'_>) -> Expanded {
 /// (reference_policies_variables, "Where you can use policy variables"); before it, `${` is text. A `*` that
 /// ends a segment can stand for several, so after one a variable is taken too.
 pub fn resource(pattern: &str, scope: &Scope<'_>) -> Expanded {
+    expand(&resource_parts(pattern), true, scope)
+}
+
+/// The parts of a resource pattern, with variables that stand where none can as text.
+pub fn resource_parts(pattern: &str) -> Vec<Part<'_>> {
     let mut colons = 0;
-    let mut before = "";
+    let mut runs_on = false;
     let mut list = parts(pattern);
     for part in &mut list {
         match *part {
             Part::Text(text) => {
                 colons += text.matches(':').count();
-                before = if text.contains("*:") { "*:" } else { before };
+                runs_on = runs_on || text.contains("*:");
             }
-            Part::Variable { whole, .. } if colons < 5 && before.is_empty() => {
+            Part::Variable { whole, .. } if colons < 5 && !runs_on => {
                 *part = Part::Text(whole);
             }
             Part::Variable { .. } | Part::Literal(_) => {}
         }
     }
-    expand(&list, true, scope)
+    list
 }
 
 fn expand(parts: &[Part<'_>], wild: bool, scope: &Scope<'_>) -> Expanded {

@@ -1,0 +1,748 @@
+//! `iam get-account-authorization-details` and `iam get-role`.
+//!
+//! Shapes: IAM API Reference, GetAccountAuthorizationDetails and GetRole; botocore 1.44.8 service model. A
+//! file is cut into its records, which are read in parallel; their policies are parsed once for each
+//! distinct text.
+
+use hashbrown::HashMap;
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::pool::PolicyDocument;
+use super::wire::{Moment, reason, typed};
+use super::{Evidence, Source};
+use crate::model::{FileId, Place, Str, Time};
+use crate::platform::Intake;
+use crate::platform::aws::arn::{Arn, is_account};
+use crate::platform::aws::scan::Value;
+
+/// A policy that belongs to one user, role or group.
+#[derive(Debug, Clone)]
+pub(crate) struct Inline {
+    /// `PolicyName`.
+    pub(crate) name: Str,
+    /// The document.
+    pub(crate) document: PolicyDocument,
+    /// Where it is written.
+    pub(crate) place: Place,
+}
+
+/// What an export says of a role's last use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastUse {
+    /// Nothing: the member is absent.
+    Unstated,
+    /// The member is there and empty.
+    Never,
+    /// At this time.
+    At(Time),
+}
+
+/// A user or role.
+#[derive(Debug, Clone)]
+pub(crate) struct Entity {
+    pub(crate) arn: Str,
+    pub(crate) account: Str,
+    pub(crate) name: Str,
+    /// Whether it is a user; else it is a role.
+    pub(crate) is_user: bool,
+    pub(crate) unique_id: Option<Str>,
+    pub(crate) created: Option<Time>,
+    pub(crate) tags: Vec<(Str, Str)>,
+    pub(crate) inline: Vec<Inline>,
+    /// ARNs of attached managed policies.
+    pub(crate) attached: Vec<Str>,
+    /// Names of groups.
+    pub(crate) groups: Vec<Str>,
+    /// ARN of the permissions boundary.
+    pub(crate) boundary: Option<Str>,
+    pub(crate) trust: Option<PolicyDocument>,
+    /// ARNs of instance profiles.
+    pub(crate) profiles: Vec<Str>,
+    pub(crate) last_use: LastUse,
+    pub(crate) place: Place,
+}
+
+impl Entity {
+    /// `role/NAME` or `user/NAME` in lower case.
+    pub(crate) fn key(&self) -> (Str, Str) {
+        (self.account.clone(), name_key(self.is_user, &self.name))
+    }
+
+    /// Whether both describe the same rights and trust.
+    fn is_same(&self, other: &Entity) -> bool {
+        let trust = match (&self.trust, &other.trust) {
+            (Some(left), Some(right)) => left.is_same(right),
+            (left, right) => left.is_none() && right.is_none(),
+        };
+        let inline = self.inline.len() == other.inline.len()
+            && self.inline.iter().zip(&other.inline).all(|(left, right)| {
+                left.name == right.name && left.document.is_same(&right.document)
+            });
+        trust
+            && inline
+            && self.attached == other.attached
+            && self.groups == other.groups
+            && self.boundary == other.boundary
+    }
+}
+
+/// The key of a user's or role's name: names are unique in an account without regard to case.
+pub(crate) fn name_key(is_user: bool, name: &str) -> Str {
+    let kind = if is_user { "user" } else { "role" };
+    format!("{kind}/{}", name.to_ascii_lowercase()).into()
+}
+
+/// A group.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) name: Str,
+    pub(crate) inline: Vec<Inline>,
+    pub(crate) attached: Vec<Str>,
+    pub(crate) place: Place,
+}
+
+/// A managed policy.
+#[derive(Debug, Clone)]
+pub(crate) struct Managed {
+    /// The default version's document; `None` if the export has no default version.
+    pub(crate) document: Option<PolicyDocument>,
+    /// Creation of the default version.
+    pub(crate) since: Option<Time>,
+    pub(crate) place: Place,
+}
+
+/// What is known of one authorization-details file.
+#[derive(Debug, Clone)]
+pub(crate) struct Export {
+    pub(crate) file: FileId,
+    /// Whether the last page says that more follows.
+    pub(crate) is_truncated: bool,
+    /// Whether any role has the member `RoleLastUsed`.
+    pub(crate) has_last_used: bool,
+    /// Whether it lists roles.
+    pub(crate) has_roles: bool,
+    /// The newest date in it: the export is not older.
+    pub(crate) newest: Option<Time>,
+    /// Positions of its entities.
+    pub(crate) entities: std::ops::Range<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Detail<'a> {
+    #[serde(alias = "RoleName", alias = "GroupName")]
+    user_name: Option<String>,
+    #[serde(alias = "RoleId", alias = "GroupId")]
+    user_id: Option<String>,
+    arn: Option<String>,
+    #[serde(default)]
+    create_date: Moment,
+    #[serde(borrow, alias = "RolePolicyList", alias = "GroupPolicyList")]
+    user_policy_list: Option<Vec<&'a RawValue>>,
+    group_list: Option<Vec<String>>,
+    attached_managed_policies: Option<Vec<Attached>>,
+    permissions_boundary: Option<Boundary>,
+    tags: Option<Vec<Tag>>,
+    #[serde(borrow)]
+    assume_role_policy_document: Option<&'a RawValue>,
+    instance_profile_list: Option<Vec<Profile>>,
+    role_last_used: Option<LastUsed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attached {
+    policy_arn: Option<String>,
+    policy_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boundary {
+    permissions_boundary_arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: Option<String>,
+    value: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Profile {
+    arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LastUsed {
+    #[serde(default)]
+    last_used_date: Moment,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InlineText<'a> {
+    policy_name: Option<String>,
+    #[serde(borrow)]
+    policy_document: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ManagedText<'a> {
+    arn: Option<String>,
+    policy_name: Option<String>,
+    default_version_id: Option<String>,
+    #[serde(default)]
+    update_date: Moment,
+    #[serde(borrow)]
+    policy_version_list: Option<Vec<Version<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version<'a> {
+    #[serde(borrow)]
+    document: Option<&'a RawValue>,
+    version_id: Option<String>,
+    #[serde(default)]
+    is_default_version: Option<bool>,
+    #[serde(default)]
+    create_date: Moment,
+}
+
+/// The lists of a file, as parts of its text.
+#[derive(Default)]
+struct Lists<'a> {
+    users: Vec<Value<'a>>,
+    roles: Vec<Value<'a>>,
+    groups: Vec<Value<'a>>,
+    policies: Vec<Value<'a>>,
+    has_policies: bool,
+    is_truncated: bool,
+    /// Whether there is no page at all.
+    is_absent: bool,
+    /// Where the text ends early.
+    cut: Option<usize>,
+}
+
+/// Reads a file, whole or cut off.
+pub(super) fn read(evidence: &mut Evidence, source: &Source<'_>, intake: &mut Intake) {
+    let lists = lists(source);
+    if lists.is_absent {
+        intake.reject(source.whole(), "no JSON object in it");
+        return;
+    }
+    if let Some(at) = lists.cut {
+        intake.reject(
+            source.place(at),
+            "the JSON ends early: what follows is not known, what is before it is used",
+        );
+    }
+    if !lists.has_policies {
+        intake.note("no `Policies` list: what attached managed policies allow is not known");
+    }
+    let begin = evidence.entities.len();
+    let users = entities(evidence, source, &lists.users, true, intake);
+    let roles = entities(evidence, source, &lists.roles, false, intake);
+    let mut newest = [&users, &roles]
+        .iter()
+        .flat_map(|list| list.iter())
+        .flat_map(|entity| {
+            let used = match entity.last_use {
+                LastUse::At(time) => Some(time),
+                LastUse::Unstated | LastUse::Never => None,
+            };
+            [entity.created, used]
+        })
+        .flatten()
+        .max();
+    let has_last_used = roles.iter().any(|role| role.last_use != LastUse::Unstated);
+    let has_roles = !roles.is_empty();
+    let accounts = accounts(&users, &roles);
+    for entity in users.into_iter().chain(roles) {
+        add_entity(evidence, entity);
+    }
+    groups(evidence, source, &lists.groups, &accounts, intake);
+    newest = newest.max(policies(evidence, source, &lists.policies, intake));
+    evidence.exports.push(Export {
+        file: source.file,
+        is_truncated: lists.is_truncated || lists.cut.is_some(),
+        has_last_used,
+        has_roles,
+        newest,
+        entities: begin..evidence.entities.len(),
+    });
+}
+
+fn lists<'a>(source: &Source<'a>) -> Lists<'a> {
+    let pages = source.pages();
+    let mut lists = Lists {
+        is_absent: pages.is_empty(),
+        ..Lists::default()
+    };
+    for page in pages {
+        // Of several pages the last one says whether more follows.
+        lists.is_truncated = false;
+        for (name, value) in page.members() {
+            let list = match name.as_ref() {
+                "UserDetailList" => &mut lists.users,
+                "RoleDetailList" => &mut lists.roles,
+                "GroupDetailList" => &mut lists.groups,
+                "Policies" => {
+                    lists.has_policies = true;
+                    &mut lists.policies
+                }
+                "IsTruncated" => {
+                    lists.is_truncated = value.text == b"true";
+                    continue;
+                }
+                _ => continue,
+            };
+            for element in value.elements() {
+                if element.is_whole {
+                    list.push(element);
+                } else {
+                    lists.cut = Some(element.at);
+                }
+            }
+        }
+        if !page.is_whole {
+            lists.cut = lists.cut.or(Some(page.end()));
+        }
+    }
+    lists
+}
+
+/// Reads records in parallel; rejects those that do not fit.
+fn details<'a, T: Deserialize<'a> + Send>(
+    source: &Source<'a>,
+    values: &[Value<'a>],
+    what: &str,
+    intake: &mut Intake,
+) -> Vec<(Value<'a>, T)> {
+    let parsed: Vec<Result<T, serde_json::Error>> = values
+        .par_iter()
+        .map(|value| serde_json::from_slice(value.text))
+        .collect();
+    let mut out = Vec::with_capacity(parsed.len());
+    for (value, record) in values.iter().zip(parsed) {
+        match record {
+            Ok(record) => out.push((*value, record)),
+            Err(error) => intake.reject(source.place(value.at), reason(what, &error)),
+        }
+    }
+    out
+}
+
+fn entities(
+    evidence: &mut Evidence,
+    source: &Source<'_>,
+    values: &[Value<'_>],
+    is_user: bool,
+    intake: &mut Intake,
+) -> Vec<Entity> {
+    let what = if is_user { "a user" } else { "a role" };
+    let details: Vec<(Value<'_>, Detail<'_>)> = details(source, values, what, intake);
+    // All documents of the file are parsed together, then handed out in the same order.
+    let mut documents = Vec::new();
+    let mut plans = Vec::with_capacity(details.len());
+    for (value, detail) in &details {
+        let Some(frame) = frame(source, value, detail, is_user, intake) else {
+            continue;
+        };
+        let inline = inline_texts(source, detail, &frame.name, &mut documents, intake);
+        let trust = detail.assume_role_policy_document.map(|raw| {
+            documents.push((format!("trust policy of {}", frame.name), raw));
+            documents.len() - 1
+        });
+        plans.push((frame, inline, trust));
+    }
+    let parsed = evidence.pool.parse(source, &documents, intake);
+    intake.used(plans.len() as u64);
+    plans
+        .into_iter()
+        .map(|(mut entity, inline, trust)| {
+            entity.inline = take_inline(&parsed, inline);
+            entity.trust = trust.and_then(|at| parsed.get(at).cloned());
+            entity
+        })
+        .collect()
+}
+
+type InlinePlan = Vec<(Str, usize, Place)>;
+
+fn inline_texts<'a>(
+    source: &Source<'a>,
+    detail: &Detail<'a>,
+    owner: &str,
+    documents: &mut Vec<(String, &'a RawValue)>,
+    intake: &mut Intake,
+) -> InlinePlan {
+    let mut plan = Vec::new();
+    for raw in detail.user_policy_list.iter().flatten() {
+        let at = super::wire::offset(source, raw);
+        let text = serde_json::from_str::<InlineText<'_>>(raw.get());
+        let (name, document) = match text {
+            Ok(InlineText {
+                policy_name,
+                policy_document: Some(document),
+            }) => (policy_name.unwrap_or_default(), document),
+            _ => {
+                // The policy exists and is not known: a document that cannot be parsed stands for it.
+                (String::new(), *raw)
+            }
+        };
+        let place = source.place(at);
+        if name.is_empty() {
+            intake.note(format!("an inline policy of {owner} has no name"));
+        }
+        documents.push((format!("policy {name} of {owner}"), document));
+        plan.push((name.into(), documents.len() - 1, place));
+    }
+    plan
+}
+
+fn take_inline(parsed: &[PolicyDocument], plan: InlinePlan) -> Vec<Inline> {
+    plan.into_iter()
+        .filter_map(|(name, at, place)| {
+            let document = parsed.get(at)?.clone();
+            Some(Inline {
+                name,
+                document,
+                place,
+            })
+        })
+        .collect()
+}
+
+/// Everything of an entity but its policies.
+fn frame(
+    source: &Source<'_>,
+    value: &Value<'_>,
+    detail: &Detail<'_>,
+    is_user: bool,
+    intake: &mut Intake,
+) -> Option<Entity> {
+    let place = source.place(value.at);
+    let wanted = if is_user { "user" } else { "role" };
+    let arn = detail.arn.as_deref().unwrap_or_default();
+    let parts = Arn::parse(arn).and_then(|parts| Some((parts.account, parts.iam()?)));
+    let Some((account, (kind, name))) = parts else {
+        intake.reject(place, format!("a {wanted} without an ARN"));
+        return None;
+    };
+    if kind != wanted {
+        intake.reject(place, format!("a {wanted} with the ARN of a {kind}"));
+        return None;
+    }
+    let text = |text: &Option<String>| text.as_deref().unwrap_or_default().into();
+    Some(Entity {
+        arn: arn.into(),
+        account: account.into(),
+        name: detail.user_name.as_deref().unwrap_or(name).into(),
+        is_user,
+        unique_id: detail.user_id.as_deref().map(Str::from),
+        created: detail.create_date.0,
+        tags: detail
+            .tags
+            .iter()
+            .flatten()
+            .filter(|tag| tag.key.is_some())
+            .map(|tag| (text(&tag.key), text(&tag.value)))
+            .collect(),
+        inline: Vec::new(),
+        attached: attached(detail),
+        groups: detail
+            .group_list
+            .iter()
+            .flatten()
+            .map(|name| name.as_str().into())
+            .collect(),
+        boundary: detail
+            .permissions_boundary
+            .as_ref()
+            .and_then(|boundary| boundary.permissions_boundary_arn.as_deref().map(Str::from)),
+        trust: None,
+        profiles: detail
+            .instance_profile_list
+            .iter()
+            .flatten()
+            .filter_map(|profile| profile.arn.as_deref().map(Str::from))
+            .collect(),
+        last_use: match &detail.role_last_used {
+            None => LastUse::Unstated,
+            Some(used) => used.last_used_date.0.map_or(LastUse::Never, LastUse::At),
+        },
+        place,
+    })
+}
+
+fn attached(detail: &Detail<'_>) -> Vec<Str> {
+    detail
+        .attached_managed_policies
+        .iter()
+        .flatten()
+        .filter_map(|policy| policy.policy_arn.as_ref().or(policy.policy_name.as_ref()))
+        .map(|arn| arn.as_str().into())
+        .collect()
+}
+
+fn accounts(users: &[Entity], roles: &[Entity]) -> Vec<Str> {
+    let mut accounts: Vec<Str> = Vec::new();
+    for entity in users.iter().chain(roles) {
+        if accounts.last() != Some(&entity.account) {
+            accounts.push(entity.account.clone());
+        }
+    }
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
+}
+
+/// Adds an entity, unless it is already there.
+fn add_entity(evidence: &mut Evidence, entity: Entity) {
+    let at = Some(entity.place);
+    if let Some(known) = evidence.by_arn.get(&entity.arn) {
+        let known = evidence.entities.get(*known);
+        if known.is_some_and(|known| !known.is_same(&entity)) {
+            let text = format!(
+                "{} is described twice, and differently: the first description is used",
+                entity.arn
+            );
+            evidence.notes.push((at, text));
+        }
+        return;
+    }
+    if let Some(other) = evidence.by_name.get(&entity.key()) {
+        let text = format!(
+            "{} and {other} cannot both exist: names are unique without path. Both are kept",
+            entity.arn
+        );
+        evidence.notes.push((at, text));
+    }
+    evidence
+        .by_name
+        .entry(entity.key())
+        .or_insert_with(|| entity.arn.clone());
+    evidence
+        .by_arn
+        .insert(entity.arn.clone(), evidence.entities.len());
+    evidence.entities.push(entity);
+}
+
+/// Reads groups. A group belongs to the account of its ARN, or of its file where the ARN has none.
+fn groups(
+    evidence: &mut Evidence,
+    source: &Source<'_>,
+    values: &[Value<'_>],
+    accounts: &[Str],
+    intake: &mut Intake,
+) {
+    let details: Vec<(Value<'_>, Detail<'_>)> = details(source, values, "a group", intake);
+    let mut documents = Vec::new();
+    let mut plans = Vec::new();
+    for (value, detail) in &details {
+        let place = source.place(value.at);
+        let Some(name) = detail.user_name.as_deref() else {
+            intake.reject(place, "a group without a name");
+            continue;
+        };
+        let inline = inline_texts(source, detail, name, &mut documents, intake);
+        let arn = detail.arn.as_deref().and_then(Arn::parse);
+        let account = arn.map(|arn| arn.account).filter(|text| is_account(text));
+        let homes: Vec<Str> = match account {
+            Some(account) => vec![account.into()],
+            None => accounts.to_vec(),
+        };
+        let group = Group {
+            name: name.into(),
+            inline: Vec::new(),
+            attached: attached(detail),
+            place,
+        };
+        plans.push((homes, group, inline));
+    }
+    let parsed = evidence.pool.parse(source, &documents, intake);
+    for (homes, mut group, inline) in plans {
+        group.inline = take_inline(&parsed, inline);
+        intake.used(1);
+        for home in homes {
+            add_group(evidence, home, group.clone());
+        }
+    }
+}
+
+fn add_group(evidence: &mut Evidence, account: Str, group: Group) {
+    let key = (account, group.name.to_ascii_lowercase().into());
+    let Some(known) = evidence.groups.get(&key) else {
+        evidence.groups.insert(key, group);
+        return;
+    };
+    let is_same =
+        known.attached == group.attached
+            && known.inline.len() == group.inline.len()
+            && known.inline.iter().zip(&group.inline).all(|(left, right)| {
+                left.name == right.name && left.document.is_same(&right.document)
+            });
+    if !is_same {
+        let text = format!(
+            "group {} of {} is described twice, and differently: the first description is used",
+            group.name, key.0
+        );
+        evidence.notes.push((Some(group.place), text));
+    }
+}
+
+/// Reads managed policies, the default version only. Returns the newest date.
+fn policies(
+    evidence: &mut Evidence,
+    source: &Source<'_>,
+    values: &[Value<'_>],
+    intake: &mut Intake,
+) -> Option<Time> {
+    let details: Vec<(Value<'_>, ManagedText<'_>)> =
+        details(source, values, "a managed policy", intake);
+    let mut documents = Vec::new();
+    let mut plans = Vec::new();
+    let mut newest = None;
+    for (value, detail) in &details {
+        let place = source.place(value.at);
+        let Some(arn) = detail.arn.as_deref() else {
+            intake.reject(place, "a managed policy without an ARN");
+            continue;
+        };
+        newest = newest.max(detail.update_date.0);
+        let versions = detail.policy_version_list.as_deref().unwrap_or_default();
+        let by_id = |version: &&Version<'_>| {
+            version.version_id.is_some() && version.version_id == detail.default_version_id
+        };
+        let version = versions
+            .iter()
+            .find(|version| version.is_default_version == Some(true))
+            .or_else(|| versions.iter().find(by_id));
+        let name = detail.policy_name.as_deref().unwrap_or(arn);
+        let document = version.and_then(|version| version.document).map(|raw| {
+            documents.push((format!("policy {name}"), raw));
+            documents.len() - 1
+        });
+        if document.is_none() {
+            intake.note(format!("policy {name} has no default version"));
+        }
+        let since = version.and_then(|version| version.create_date.0);
+        newest = newest.max(since);
+        plans.push((Str::from(arn), document, since, place));
+    }
+    let parsed = evidence.pool.parse(source, &documents, intake);
+    for (arn, document, since, place) in plans {
+        intake.used(1);
+        let managed = Managed {
+            document: document.and_then(|at| parsed.get(at).cloned()),
+            since,
+            place,
+        };
+        add_managed(evidence, arn, managed);
+    }
+    newest
+}
+
+fn add_managed(evidence: &mut Evidence, arn: Str, managed: Managed) {
+    let Some(known) = evidence.managed.get_mut(&arn) else {
+        evidence.managed.insert(arn, managed);
+        return;
+    };
+    let is_same = match (&known.document, &managed.document) {
+        (Some(left), Some(right)) => left.is_same(right),
+        (left, right) => left.is_none() && right.is_none(),
+    };
+    if is_same {
+        return;
+    }
+    let is_newer = managed.since > known.since;
+    let text = format!(
+        "policy {arn} is described twice, and differently: the version of {} is used",
+        if is_newer { managed.since } else { known.since }
+            .map_or_else(|| "the first description".to_string(), Time::date)
+    );
+    evidence.notes.push((Some(managed.place), text));
+    if is_newer {
+        *known = managed;
+    }
+}
+
+/// Reads the answer of `get-role`: trust policy and last use of one role, without its permissions.
+pub(super) fn read_role(
+    evidence: &mut Evidence,
+    source: &Source<'_>,
+    page: &Value<'_>,
+    intake: &mut Intake,
+) {
+    let Some(role) = page.get("Role") else {
+        intake.reject(source.place(page.at), "no member `Role`");
+        return;
+    };
+    let Some(detail) = typed::<Detail<'_>>(source, &role, "a role", intake) else {
+        return;
+    };
+    let Some(mut entity) = frame(source, &role, &detail, false, intake) else {
+        return;
+    };
+    if let Some(raw) = detail.assume_role_policy_document {
+        let name = format!("trust policy of {}", entity.name);
+        entity.trust = Some(evidence.pool.parse_one(source, &name, raw, intake));
+    }
+    intake.used(1);
+    evidence.roles.push(entity);
+}
+
+/// Joins the roles of `get-role` with those of authorization details, which win; returns the roles that only
+/// `get-role` names.
+pub(crate) fn join_roles(evidence: &mut Evidence) -> Vec<Entity> {
+    let mut alone: Vec<Entity> = Vec::new();
+    let mut seen: HashMap<Str, usize> = HashMap::new();
+    for role in std::mem::take(&mut evidence.roles) {
+        let at = Some(role.place);
+        let arn = evidence.by_arn.get(&role.arn).map(|_| role.arn.clone());
+        let arn = arn.or_else(|| evidence.by_name.get(&role.key()).cloned());
+        let known = arn
+            .and_then(|arn| evidence.by_arn.get(&arn).copied())
+            .and_then(|position| evidence.entities.get_mut(position));
+        let Some(known) = known else {
+            if seen.insert(role.arn.clone(), alone.len()).is_none() {
+                alone.push(role);
+            }
+            continue;
+        };
+        if known.arn != role.arn {
+            let text = format!(
+                "get-role calls it {}, the authorization details {}: the latter is used",
+                role.arn, known.arn
+            );
+            evidence.notes.push((at, text));
+        }
+        let differs = match (&known.trust, &role.trust) {
+            (Some(left), Some(right)) => !left.is_same(right),
+            _ => false,
+        };
+        if differs {
+            let text = format!(
+                "get-role and the authorization details state different trust policies of {}: the latter is used",
+                known.arn
+            );
+            evidence.notes.push((at, text));
+        }
+        if let LastUse::At(time) = role.last_use {
+            let later = match known.last_use {
+                LastUse::At(other) => time.max(other),
+                LastUse::Unstated | LastUse::Never => time,
+            };
+            known.last_use = LastUse::At(later);
+        }
+    }
+    alone
+}

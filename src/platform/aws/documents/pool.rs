@@ -1,0 +1,241 @@
+//! Policy documents in the forms in which they lie in exports, parsed once for each distinct text.
+//!
+//! AWS CLI and boto3 write JSON objects; other SDKs leave the URL-encoded string of the API (RFC 3986, so
+//! that `+` stands for itself: IAM API Reference, PolicyDetail); some tools store a JSON string.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use rayon::prelude::*;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::Source;
+use super::wire::offset;
+use crate::model::{Place, Str};
+use crate::platform::Intake;
+use crate::platform::aws::policy::{Policy, PolicyError};
+
+/// A policy document of the evidence.
+#[derive(Debug, Clone)]
+pub(crate) enum PolicyDocument {
+    /// Parsed. Equal texts share one policy, whose places are those of the first.
+    Parsed(Arc<Policy>),
+    /// It could not be parsed: what it says is not known. Holds the reason.
+    Broken(Str),
+}
+
+impl PolicyDocument {
+    /// The policy, if it could be parsed.
+    pub(crate) fn policy(&self) -> Option<&Arc<Policy>> {
+        match self {
+            PolicyDocument::Parsed(policy) => Some(policy),
+            PolicyDocument::Broken(_) => None,
+        }
+    }
+
+    /// Whether both say the same, wherever they are written. Two broken ones do not.
+    pub(crate) fn is_same(&self, other: &PolicyDocument) -> bool {
+        let (Some(left), Some(right)) = (self.policy(), other.policy()) else {
+            return false;
+        };
+        Arc::ptr_eq(left, right) || stripped(left) == stripped(right)
+    }
+}
+
+fn stripped(policy: &Policy) -> Policy {
+    let mut policy = policy.clone();
+    for statement in &mut policy.statements {
+        statement.place = None;
+    }
+    policy.warnings.clear();
+    policy
+}
+
+type Parsed = Result<Arc<Policy>, PolicyError>;
+
+/// Parsed policies by the digest of their text. The digest is a strong one, because texts are chosen by
+/// whoever may write policies.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    known: HashMap<[u8; 32], Parsed>,
+}
+
+/// How many warnings of policies a file's notes repeat.
+const WARNINGS: usize = 10;
+
+impl Pool {
+    /// Parses documents in parallel. Broken ones are rejected with the place of the fault. The answer has the
+    /// order of the question.
+    pub(crate) fn parse(
+        &mut self,
+        source: &Source<'_>,
+        documents: &[(String, &RawValue)],
+        intake: &mut Intake,
+    ) -> Vec<PolicyDocument> {
+        // Line starts are indexed before many threads ask for places.
+        let lines = source.lines();
+        let place = |at: usize| {
+            let (line, column) = lines.line_column(at);
+            Place::line(source.file, line, column)
+        };
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        let mut distinct: Vec<&RawValue> = Vec::new();
+        let slots: Vec<usize> = documents
+            .iter()
+            .map(|(_, raw)| {
+                *numbers.entry(raw.get()).or_insert_with(|| {
+                    distinct.push(raw);
+                    distinct.len() - 1
+                })
+            })
+            .collect();
+        let base = source.bytes.as_ptr() as usize;
+        let known = &self.known;
+        let fresh: Vec<([u8; 32], Parsed)> = distinct
+            .par_iter()
+            .map(|raw| {
+                let at = (raw.get().as_ptr() as usize).saturating_sub(base);
+                let text = match text(raw) {
+                    Ok(text) => text,
+                    Err(error) => return (digest(raw.get()), Err(error)),
+                };
+                let digest = digest(&text.text);
+                if let Some(parsed) = known.get(&digest) {
+                    return (digest, parsed.clone());
+                }
+                let place_of =
+                    |offset: usize| Some(place(if text.is_direct { at + offset } else { at }));
+                let parsed = Policy::parse(&text.text, &place_of).map(Arc::new);
+                (digest, parsed)
+            })
+            .collect();
+        let mut warnings = 0;
+        for (digest, parsed) in &fresh {
+            let entry = self.known.entry(*digest).or_insert_with(|| parsed.clone());
+            if let Ok(policy) = entry {
+                warnings += policy.warnings.len();
+            }
+        }
+        let mut told = 0;
+        let documents: Vec<PolicyDocument> = documents
+            .iter()
+            .zip(&slots)
+            .map(|((name, raw), slot)| {
+                let parsed = fresh
+                    .get(*slot)
+                    .and_then(|(digest, _)| self.known.get(digest));
+                match parsed {
+                    Some(Ok(policy)) => {
+                        for warning in policy.warnings.iter().take(WARNINGS - told) {
+                            told += 1;
+                            intake.note(format!("{name}: {warning}"));
+                        }
+                        PolicyDocument::Parsed(policy.clone())
+                    }
+                    Some(Err(error)) => {
+                        let start = offset(source, raw);
+                        let is_direct = raw.get().starts_with('{');
+                        let at = start + if is_direct { error.offset } else { 0 };
+                        intake.reject(place(at), format!("{name}: {}", error.reason));
+                        PolicyDocument::Broken(error.reason.as_str().into())
+                    }
+                    None => PolicyDocument::Broken("not parsed".into()),
+                }
+            })
+            .collect();
+        if warnings > told {
+            intake.note(format!("{} more warnings about policies", warnings - told));
+        }
+        documents
+    }
+
+    /// All policies that could be parsed, in no order.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        self.known
+            .values()
+            .filter_map(|parsed| parsed.as_ref().ok())
+    }
+
+    /// Parses one document.
+    pub(crate) fn parse_one(
+        &mut self,
+        source: &Source<'_>,
+        name: &str,
+        raw: &RawValue,
+        intake: &mut Intake,
+    ) -> PolicyDocument {
+        let mut documents = self.parse(source, &[(name.to_string(), raw)], intake);
+        documents
+            .pop()
+            .unwrap_or_else(|| PolicyDocument::Broken("not parsed".into()))
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// A document's JSON text.
+struct Text<'a> {
+    text: Cow<'a, str>,
+    /// Whether it lies in the file as it is, so that offsets in it are offsets in the file.
+    is_direct: bool,
+}
+
+fn text(raw: &RawValue) -> Result<Text<'_>, PolicyError> {
+    let json = raw.get();
+    if json.starts_with('{') {
+        return Ok(Text {
+            text: Cow::Borrowed(json),
+            is_direct: true,
+        });
+    }
+    let refuse = |reason: &str| PolicyError {
+        offset: 0,
+        reason: reason.to_string(),
+    };
+    let inner: String = serde_json::from_str(json)
+        .map_err(|_| refuse("a policy document is an object or a string"))?;
+    let is_json = inner.trim_start().starts_with('{');
+    let text = if is_json {
+        inner
+    } else {
+        percent_decoded(&inner)
+            .ok_or_else(|| refuse("the policy is neither JSON nor URL-encoded"))?
+    };
+    Ok(Text {
+        text: Cow::Owned(text),
+        is_direct: false,
+    })
+}
+
+/// Decodes `%XX`; `None` if an escape is broken, or the bytes are no UTF-8.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let mut digit = || (bytes.next()? as char).to_digit(16);
+        let (high, low) = (digit()?, digit()?);
+        out.push((high * 16 + low) as u8);
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plus_stands_for_itself() {
+        assert_eq!(percent_decoded("a+b%20c%2B").as_deref(), Some("a+b c+"));
+        assert_eq!(percent_decoded("%4"), None);
+        assert_eq!(percent_decoded("%zz"), None);
+        assert_eq!(percent_decoded("%ff"), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! The demo: the four core scenarios by name, each with the evidence that proves it, and a snapshot of every
+//! format.
+
+use serde_json::Value;
+
+use crate::common::{authgap, report};
+
+fn findings<'a>(report: &'a Value, identity: &str, kind: &str) -> Vec<&'a Value> {
+    let id = report["identities"]
+        .as_array()
+        .expect("identities")
+        .iter()
+        .find(|one| one["name"] == identity || one["id"] == identity)
+        .map(|one| one["id"].clone())
+        .unwrap_or_else(|| panic!("no identity {identity}"));
+    report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter(|one| one["identity"] == id && one["kind"] == kind)
+        .collect()
+}
+
+/// A finding that is there, with a place of evidence on a side whose line says something.
+fn proven(report: &Value, identity: &str, kind: &str, facet: Option<&str>, sides: &[&str]) -> Value {
+    let found = findings(report, identity, kind);
+    let one = found
+        .iter()
+        .find(|one| facet.is_none_or(|facet| one["facet"] == facet))
+        .unwrap_or_else(|| panic!("{identity} has no {kind} {facet:?}: {found:?}"));
+    for side in sides {
+        let evidence = one["evidence"].as_array().expect("evidence");
+        let has = evidence.iter().any(|place| {
+            place["side"] == *side
+                && !place["file"].as_str().unwrap_or_default().is_empty()
+                && (place["line"].is_u64() || place["record"].is_u64())
+        });
+        assert!(has, "{kind} of {identity} has no place on the side {side}: {evidence:?}");
+    }
+    (*one).clone()
+}
+
+#[test]
+fn scenario_1_an_agent_may_read_tickets_and_changed_production_records() {
+    let report = report(&["fixtures/demo"]);
+    let who = "agent://triage-bot";
+    let headline = proven(&report, who, "out-of-scope-action", Some("action"), &["use", "intent"]);
+    assert_eq!(headline["severity"], "critical");
+    assert_eq!(headline["actions"][0], "record:update");
+    proven(&report, who, "intent-drift", Some("action"), &["grant", "intent"]);
+}
+
+#[test]
+fn scenario_2_a_ci_account_deployed_to_production_at_night() {
+    let report = report(&["fixtures/demo"]);
+    let who = "aws:role/ci-deploy";
+    proven(&report, who, "wrong-environment", None, &["use", "intent"]);
+    proven(&report, who, "out-of-hours", None, &["use", "intent"]);
+    proven(&report, who, "intent-drift", Some("resource"), &["grant", "intent"]);
+}
+
+#[test]
+fn scenario_3_a_third_party_key_outlives_the_contract() {
+    let report = report(&["fixtures/demo"]);
+    let who = "aws:user/parcelco-sync";
+    proven(&report, who, "expired-relationship", None, &["grant", "intent"]);
+    proven(&report, who, "out-of-scope-action", Some("after-end"), &["use", "intent"]);
+}
+
+#[test]
+fn scenario_4_secrets_are_read_with_no_condition_on_their_class() {
+    let report = report(&["fixtures/demo"]);
+    let who = "aws:role/report-worker";
+    proven(&report, who, "sensitive-without-condition", None, &["grant", "intent"]);
+    proven(&report, who, "out-of-scope-action", Some("data"), &["use", "intent"]);
+}
+
+#[test]
+fn frameworks_stand_on_findings_and_recommendations() {
+    let report = report(&["fixtures/demo"]);
+    let labels = |value: &Value| -> Vec<String> {
+        let ids = value["frameworks"].as_array().expect("frameworks");
+        ids.iter().map(|id| format!("{}={}", id["label"], id["published"])).collect()
+    };
+    for recommendation in report["recommendations"].as_array().expect("recommendations") {
+        let labels = labels(recommendation);
+        assert!(labels.contains(&"\"NHI-03\"=\"NHI5:2025\"".to_string()), "{labels:?}");
+        assert!(labels.contains(&"\"PR.AC-4\"=\"PR.AA-05\"".to_string()), "{labels:?}");
+    }
+    for finding in report["findings"].as_array().expect("findings") {
+        assert!(!labels(finding).is_empty(), "{finding}");
+    }
+}
+
+#[test]
+fn the_partition_adds_up() {
+    let report = report(&["fixtures/demo"]);
+    for identity in report["identities"].as_array().expect("identities") {
+        let by_status = identity["by_status"].as_object().expect("by_status");
+        let granted: u64 = by_status
+            .iter()
+            .filter(|(status, _)| {
+                !["unexplained", "shortfall", "not-granted"].contains(&status.as_str())
+            })
+            .map(|(_, count)| count.as_u64().expect("a number"))
+            .sum();
+        if identity["judged"] == true && identity["counts"]["unexplained"] == 0 {
+            assert_eq!(granted, identity["counts"]["granted"].as_u64().expect("a number"), "{}", identity["id"]);
+        }
+    }
+}
+
+fn snapshot(name: &str, args: &[&str]) {
+    let run = authgap(args);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, run.stdout);
+    });
+}
+
+#[test]
+fn every_format_and_table_of_the_demo() {
+    snapshot("demo-table", &["analyze", "fixtures/demo"]);
+    snapshot("demo-markdown", &["analyze", "fixtures/demo", "--format", "markdown"]);
+    for table in ["findings", "identities", "permissions", "recommendations", "coverage"] {
+        let name = format!("demo-csv-{table}");
+        snapshot(&name, &["analyze", "fixtures/demo", "--format", "csv", "--table", table]);
+    }
+    for table in ["identities", "permissions", "recommendations", "coverage"] {
+        let name = format!("demo-table-{table}");
+        snapshot(&name, &["analyze", "fixtures/demo", "--table", table]);
+    }
+    snapshot("demo-80-columns", &["analyze", "fixtures/demo", "--min-severity", "high"]);
+    snapshot("demo-explain-identity", &["explain", "aws:role/report-worker", "--from", "fixtures/demo"]);
+    snapshot("demo-json", &["analyze", "fixtures/demo", "--format", "json"]);
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let readme = std::fs::read_to_string(crate::common::root().join("README.md")).expect("the README");
+    let sample = readme
+        .split("<!-- sample:begin -->")
+        .nth(1)
+        .and_then(|rest| rest.split("<!-- sample:end -->").next())
+        .expect("the README has a sample");
+    let run = authgap(&["analyze", "fixtures/demo"]);
+    let shown: Vec<&str> =
+        sample.lines().filter(|line| !line.starts_with("```") && !line.starts_with('$')).collect();
+    let printed: Vec<&str> = run.stdout.lines().collect();
+    let shown: Vec<&str> = shown.into_iter().skip_while(|line| line.is_empty()).collect();
+    assert!(shown.len() > 20, "{} lines", shown.len());
+    for (line, wanted) in shown.iter().zip(&printed) {
+        if line.trim() == "…" {
+            break;
+        }
+        assert_eq!(line.trim_end(), wanted.trim_end());
+    }
+}
+
+#[test]
+fn the_report_matches_its_published_schema() {
+    let schema = std::fs::read_to_string(crate::common::root().join("docs/report.schema.json")).expect("the schema");
+    assert_eq!(schema, authgap::report::schema::schema(), "run `authgap dev docs`");
+    let run = authgap(&["analyze", "fixtures/demo", "--format", "json"]);
+    let again = authgap::report::json::read(run.stdout.as_bytes()).expect("the report reads back");
+    assert_eq!(again.findings.len(), serde_json::from_str::<Value>(&run.stdout).expect("JSON")["findings"].as_array().expect("a list").len());
+}
