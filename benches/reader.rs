@@ -1,1 +1,218 @@
-fn main() {}
+//! How near the reader is to decompression alone.
+//!
+//! ```text
+//! cargo bench --bench reader                              1,000,000 events in 400 files, 5 rounds
+//! cargo bench --bench reader -- EVENTS FILES [ROUNDS]     of another size
+//! cargo bench --bench reader -- read DIR [ROUNDS]         over files that are there
+//! cargo bench --bench reader -- generate DIR EVENTS FILES writes the files and ends
+//! ```
+//!
+//! Each round runs all variants one after the other, and only ratios within a round are compared: the same
+//! program is up to 30 % faster or slower from hour to hour. *Floor* is decompressing each file whole with
+//! libdeflate. The ratio is of CPU time (user and system, of the whole program), the median of the rounds.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+#[path = "support/generate.rs"]
+mod generate;
+#[path = "support/trail.rs"]
+mod trail;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use authgap::platform::events::EventFormat;
+use authgap::usage::{LogFile, LogResult, NoProgress, ReadOptions, read_logs};
+
+/// Clock ticks a second of `/proc/self/stat` (`proc(5)`; fixed at 100 for user space).
+const TICKS: f64 = 100.0;
+
+/// Gate of the ratio of everything to the floor.
+const GOAL: f64 = 2.5;
+
+fn main() -> io::Result<()> {
+    // `cargo bench` adds `--bench`.
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let number = |at: usize, default: u64| {
+        let word = arguments.get(at);
+        word.and_then(|word| word.replace('_', "").parse().ok()).unwrap_or(default)
+    };
+    match arguments.first().map(String::as_str) {
+        Some("generate") => {
+            let folder = arguments.get(1).map_or(".", String::as_str);
+            generate::write(Path::new(folder), number(2, 1_000_000), number(3, 400))
+        }
+        Some("read") => {
+            let folder = arguments.get(1).map_or(".", String::as_str);
+            measure(Path::new(folder), number(2, 5))
+        }
+        _ => {
+            let folder = tempfile::tempdir()?;
+            generate::write(folder.path(), number(0, 1_000_000), number(1, 400))?;
+            measure(folder.path(), number(2, 5))
+        }
+    }
+}
+
+/// A way through the files.
+struct Variant {
+    name: &'static str,
+    format: Option<&'static dyn EventFormat>,
+    spill_after: usize,
+}
+
+const LISTED: usize = usize::MAX / 2;
+
+static VARIANTS: &[Variant] = &[
+    Variant { name: "floor: libdeflate alone", format: None, spill_after: 0 },
+    Variant { name: "fields read", format: Some(&trail::SCAN), spill_after: 0 },
+    Variant { name: "usage table, ids listed", format: Some(&trail::TRAIL), spill_after: LISTED },
+    Variant {
+        name: "usage table, as by default",
+        format: Some(&trail::TRAIL),
+        spill_after: 1 << 20,
+    },
+    Variant { name: "usage table, ids spilled", format: Some(&trail::TRAIL), spill_after: 0 },
+];
+
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    cpu: f64,
+    wall: f64,
+}
+
+fn measure(folder: &Path, rounds: u64) -> io::Result<()> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        paths.push(entry?.path());
+    }
+    paths.sort();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let raw = floor(&paths, threads)?;
+    let stored: u64 =
+        paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
+    println!(
+        "{} files, {:.1} MB stored, {:.3} GB of text, {threads} threads, {rounds} rounds",
+        paths.len(),
+        stored as f64 / 1e6,
+        raw as f64 / 1e9
+    );
+    let mut costs = vec![Vec::new(); VARIANTS.len()];
+    let mut told = String::new();
+    for _ in 0..rounds.max(1) {
+        for (variant, costs) in VARIANTS.iter().zip(&mut costs) {
+            let before = (cpu(), Instant::now());
+            match variant.format {
+                None => {
+                    floor(&paths, threads)?;
+                }
+                Some(format) => {
+                    told = tell(&read(&paths, format, threads, variant.spill_after));
+                }
+            }
+            costs.push(Cost { cpu: cpu() - before.0, wall: before.1.elapsed().as_secs_f64() });
+        }
+    }
+    println!("{told}, peak {} MB", peak_mb());
+    println!(
+        "{:<28} {:>8} {:>8} {:>8} {:>10} {:>10}",
+        "", "CPU s", "wall s", "GB/s", "CPU/floor", "wall/floor"
+    );
+    let floors = costs.first().cloned().unwrap_or_default();
+    let mut last = 0.0;
+    for (variant, costs) in VARIANTS.iter().zip(&costs) {
+        let of = |value: fn(Cost) -> f64| median(costs.iter().map(|cost| value(*cost)).collect());
+        let ratio = |value: fn(Cost) -> f64| {
+            let pairs = costs.iter().zip(&floors);
+            median(pairs.map(|(cost, floor)| value(*cost) / value(*floor).max(0.001)).collect())
+        };
+        last = ratio(|cost| cost.cpu);
+        println!(
+            "{:<28} {:>8.2} {:>8.2} {:>8.2} {:>10.2} {:>10.2}",
+            variant.name,
+            of(|cost| cost.cpu),
+            of(|cost| cost.wall),
+            raw as f64 / 1e9 / of(|cost| cost.wall).max(0.001),
+            last,
+            ratio(|cost| cost.wall),
+        );
+    }
+    println!("goal: {GOAL} times the floor: {}", if last <= GOAL { "met" } else { "missed" });
+    Ok(())
+}
+
+fn tell(result: &LogResult) -> String {
+    let rows: usize = result.rows.iter().map(|rows| rows.rows.len()).sum();
+    format!("{} events, {} copies, {rows} rows", result.events, result.duplicates)
+}
+
+fn read(
+    paths: &[PathBuf],
+    format: &'static dyn EventFormat,
+    threads: usize,
+    spill_after: usize,
+) -> LogResult {
+    let printed: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<LogFile<'_>> = paths
+        .iter()
+        .zip(&printed)
+        .zip(0..)
+        .map(|((path, printed), file)| LogFile { file, path, printed, format })
+        .collect();
+    let options = ReadOptions { threads, spill_after, ..ReadOptions::default() };
+    read_logs(&files, &options, &NoProgress)
+}
+
+/// Decompresses all files, each whole into one buffer of its thread, and returns the bytes of text.
+fn floor(paths: &[PathBuf], threads: usize) -> io::Result<u64> {
+    let next = AtomicUsize::new(0);
+    let total = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let mut running = Vec::new();
+        for _ in 0..threads {
+            running.push(scope.spawn(|| -> io::Result<()> {
+                let mut decompressor = libdeflater::Decompressor::new();
+                let (mut stored, mut text) = (Vec::new(), Vec::new());
+                while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    stored.clear();
+                    io::Read::read_to_end(&mut std::fs::File::open(path)?, &mut stored)?;
+                    let size = stored.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
+                    text.resize(text.len().max(size as usize), 0);
+                    let length = decompressor
+                        .gzip_decompress(&stored, &mut text)
+                        .map_err(|error| io::Error::other(error.to_string()))?;
+                    total.fetch_add(length as u64, Ordering::Relaxed);
+                }
+                Ok(())
+            }));
+        }
+        for thread in running {
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread failed")))?;
+        }
+        Ok(total.load(Ordering::Relaxed))
+    })
+}
+
+/// CPU seconds of the program so far, from `/proc/self/stat` (fields 14 and 15); 0 where there is none.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let ticks: f64 =
+        after.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
+    ticks / TICKS
+}
+
+/// Peak memory of the program, from `/proc/self/status`.
+fn peak_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1_000
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}

@@ -8,8 +8,8 @@ use crate::catalogue::{Action, Facts, RunCatalogue};
 use crate::diagnostic::Diagnostic;
 use crate::intent;
 use crate::model::{
-    Claim, ClaimScope, Identity, IdentityKind, Intervals, Label, Outcome, Rw, Says, Select, Source, Str,
-    Time, UsageRow,
+    AccessLevel, Claim, ClaimScope, Identity, IdentityKind, Intervals, Label, Outcome, Rw, Says,
+    Select, Source, Str, Time, UsageRow,
 };
 use crate::platform::{self, LogSummary, PLATFORMS, Tables};
 use crate::report::model::Remark;
@@ -31,11 +31,16 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     resolve(&mut usage, &tables.aliases);
     let usage = merge(usage);
     let (as_of, as_of_basis) = as_of(options, &logs, &tables, &usage);
+    let usage = until(usage, as_of, &mut raw.remarks);
     tables.claims.append(&mut raw.claims);
     assume(options, &usage, &mut tables.claims)?;
     add_log_only(&usage, &mut tables);
-    tables.identities.sort_by(|left, right| (&left.platform, &left.id).cmp(&(&right.platform, &right.id)));
-    tables.identities.dedup_by(|later, first| later.platform == first.platform && later.id == first.id);
+    tables
+        .identities
+        .sort_by(|left, right| (&left.platform, &left.id).cmp(&(&right.platform, &right.id)));
+    tables
+        .identities
+        .dedup_by(|later, first| later.platform == first.platform && later.id == first.id);
     tables.credentials.sort();
     tables.links.sort();
     tables.links.dedup();
@@ -48,7 +53,7 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     );
     actions.sort_unstable();
     actions.dedup();
-    let catalogue = catalogue(&actions);
+    let catalogue = catalogue(&actions, &tables.levels);
     let mut evaluators = BTreeMap::new();
     for (id, estate) in raw.estates {
         let mut evaluator = estate.evaluator();
@@ -88,7 +93,11 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
         evaluators,
         catalogue,
         config: raw.config,
-        intents: applied.intents.into_iter().map(|intent| intent.map(|one| (*one).clone())).collect(),
+        intents: applied
+            .intents
+            .into_iter()
+            .map(|intent| intent.map(|one| (*one).clone()))
+            .collect(),
         as_of,
         as_of_basis,
         events: raw.events,
@@ -107,10 +116,21 @@ fn sorted<T: Ord>(mut rows: Vec<T>) -> Vec<T> {
 fn sorted_claims(mut claims: Vec<Claim>) -> Vec<Claim> {
     claims.sort_by(|left, right| {
         (&left.platform, &left.scope, left.source, left.says, &left.actions, left.rw)
-            .cmp(&(&right.platform, &right.scope, right.source, right.says, &right.actions, right.rw))
+            .cmp(&(
+                &right.platform,
+                &right.scope,
+                right.source,
+                right.says,
+                &right.actions,
+                right.rw,
+            ))
             .then_with(|| {
-                (&left.region, &left.resources, &left.covered, &left.basis)
-                    .cmp(&(&right.region, &right.resources, &right.covered, &right.basis))
+                (&left.region, &left.resources, &left.covered, &left.basis).cmp(&(
+                    &right.region,
+                    &right.resources,
+                    &right.covered,
+                    &right.basis,
+                ))
             })
     });
     claims.dedup();
@@ -171,7 +191,9 @@ fn as_of(
         let last = last_in_day.entry(time.day()).or_insert(time);
         *last = (*last).max(time);
     }
-    if let Some(time) = latest_plausible(&days, &last_in_day).or_else(|| last_in_day.values().max().copied()) {
+    if let Some(time) =
+        latest_plausible(&days, &last_in_day).or_else(|| last_in_day.values().max().copied())
+    {
         return (Some(time), "newest usage");
     }
     let claimed = tables.claims.iter().filter_map(|claim| claim.covered.bounds()).map(|(_, to)| to);
@@ -181,6 +203,37 @@ fn as_of(
         Some(time) => (Some(time), "newest report"),
         None => (None, "none"),
     }
+}
+
+/// Leaves out use after the time of the report: it is counted and ignored. Of a row that lies on both sides the
+/// quarter-hours up to that time stay.
+fn until(usage: Vec<UsageRow>, as_of: Option<Time>, remarks: &mut Vec<Remark>) -> Vec<UsageRow> {
+    let Some(as_of) = as_of else { return usage };
+    let (mut events, mut parts) = (0, 0);
+    let mut out = Vec::with_capacity(usage.len());
+    for mut row in usage {
+        if row.first.is_some_and(|first| first > as_of) {
+            events += row.count;
+            continue;
+        }
+        if row.last.is_some_and(|last| last > as_of) {
+            parts += 1;
+            row.slots.remove_range(as_of.slot().saturating_add(1)..);
+            let last = row.slots.max().map(Time::of_slot);
+            row.last = last.max(row.first).map(|last| last.min(as_of));
+            row.last_place = row.first_place;
+        }
+        out.push(row);
+    }
+    if events > 0 {
+        let text = "later than the time of the report: left out".to_string();
+        remarks.push(Remark { text, events });
+    }
+    if parts > 0 {
+        let text = "usage rows that go on after the time of the report: cut there".to_string();
+        remarks.push(Remark { text, events: parts });
+    }
+    out
 }
 
 /// `--assume-covered PLATFORM`: from the first to the last use, the services that occur.
@@ -195,8 +248,11 @@ fn assume(
         let last = rows.iter().filter_map(|row| row.last).max();
         let (Some(first), Some(last)) = (first, last) else {
             return Err(vec![
-                Diagnostic::error("usage", format!("no dated usage of platform `{name}` to vouch for"))
-                    .help("--assume-covered takes a platform of the evidence, such as generic"),
+                Diagnostic::error(
+                    "usage",
+                    format!("no dated usage of platform `{name}` to vouch for"),
+                )
+                .help("--assume-covered takes a platform of the evidence, such as generic"),
             ]);
         };
         let services: BTreeSet<&str> =
@@ -233,6 +289,11 @@ fn add_log_only(usage: &[UsageRow], tables: &mut Tables) {
         .iter()
         .map(|identity| (identity.platform.clone(), identity.account.clone()))
         .collect();
+    let allowed: BTreeSet<&Str> = usage
+        .iter()
+        .filter(|row| row.outcome == Outcome::Allowed)
+        .map(|row| &row.identity)
+        .collect();
     let mut last: Option<(&Str, &Str)> = None;
     for row in usage {
         let key = (&row.platform, &row.identity);
@@ -240,14 +301,15 @@ fn add_log_only(usage: &[UsageRow], tables: &mut Tables) {
             continue;
         }
         last = Some(key);
-        let mut identity = Identity::new(row.identity.clone(), row.platform.clone(), IdentityKind::Other);
+        let mut identity =
+            Identity::new(row.identity.clone(), row.platform.clone(), IdentityKind::Other);
         identity.labels.insert(Label::LogOnly);
         describe(&mut identity);
         let account = (identity.platform.clone(), identity.account.clone());
         let is_foreign = !accounts.is_empty()
             && !identity.account.is_empty()
             && !accounts.contains(&account)
-            && !usage.iter().any(|row| row.outcome == Outcome::Allowed && *row.identity == *identity.id);
+            && !allowed.contains(&identity.id);
         if is_foreign {
             identity.labels.insert(Label::External);
         }
@@ -275,14 +337,23 @@ fn describe(identity: &mut Identity) {
     }
 }
 
-fn catalogue(actions: &[(Str, Str)]) -> RunCatalogue {
+fn catalogue(actions: &[(Str, Str)], levels: &[(Str, Str, AccessLevel)]) -> RunCatalogue {
+    let stated: BTreeMap<(&str, &str), AccessLevel> =
+        levels.iter().map(|(platform, action, level)| ((&**platform, &**action), *level)).collect();
     let catalogues: Vec<(Str, &crate::catalogue::Catalogue)> =
         PLATFORMS.iter().map(|one| (Str::from(one.id()), one.catalogue())).collect();
     let facts = |id: &str, name: &str, action: Option<&Action>| {
-        platform::by_id(id).map_or_else(
-            || Facts { class: "table".into(), touches_data: false, level: None },
-            |platform| platform.facts(name, action),
-        )
+        let facts = platform::by_id(id).map(|platform| platform.facts(name, action));
+        let mut facts = facts.unwrap_or_else(|| Facts {
+            class: "table".into(),
+            touches_data: false,
+            level: None,
+            log_reads: None,
+        });
+        if let Some(level) = stated.get(&(id, name)) {
+            facts.level = Some(*level);
+        }
+        facts
     };
     RunCatalogue::build(&catalogues, actions, &facts)
 }

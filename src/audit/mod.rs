@@ -18,17 +18,16 @@ use std::path::PathBuf;
 
 use crate::catalogue::RunCatalogue;
 use crate::catalogue::risk::EscalationIndex;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Level, nearest};
 use crate::evidence::Progress;
 use crate::findings::{self, Finding};
 use crate::gap::{self, Analysis, IdentityGap, Window};
 use crate::intent::{self, Config, Intent};
-use crate::model::{
-    Claim, Credential, Identity, IdentityKind, Label, Link, Str, Time, UsageRow,
-};
+use crate::model::{Claim, Credential, Identity, IdentityKind, Label, Link, Str, Time, UsageRow};
 use crate::platform::{Evaluator, LogSpan};
 use crate::report::model::{Input, Remark};
 
+#[cfg(feature = "tables")]
 pub(crate) use assemble::merge;
 pub use detect::{KindName, kinds};
 
@@ -110,9 +109,10 @@ pub struct Evidence {
 impl Evidence {
     /// Whether anything was rejected: a record, a file, or a file of no known kind.
     pub fn has_rejects(&self) -> bool {
-        self.inputs.iter().any(|input| {
+        let file = |input: &Input| {
             input.rejected_count > 0 || input.kind.is_empty() || input.sha256.is_empty()
-        })
+        };
+        self.inputs.iter().any(file) || self.warnings.iter().any(|one| one.level == Level::Error)
     }
 }
 
@@ -122,7 +122,32 @@ impl Evidence {
 /// Every reason why nothing can be concluded: no usable file, a wrong configuration.
 pub fn read(options: &Options, progress: &dyn Progress) -> Result<Evidence, Vec<Diagnostic>> {
     let raw = read::read(options, progress)?;
-    assemble::assemble(raw, options)
+    let mut evidence = assemble::assemble(raw, options)?;
+    evidence.warnings.extend(waiver_warnings(&evidence.config, evidence.as_of));
+    Ok(evidence)
+}
+
+/// Waivers that cannot hold: of no known kind, or past their end.
+fn waiver_warnings(config: &Config, as_of: Option<Time>) -> Vec<Diagnostic> {
+    let kinds: Vec<&str> = findings::KINDS.iter().map(|kind| kind.id).collect();
+    let mut out = Vec::new();
+    for waiver in &config.waivers {
+        let kind = &waiver.finding.value;
+        if !kinds.contains(&&**kind) {
+            let mut problem =
+                config.warning(waiver.finding.spot, format!("no kind of finding `{kind}`"));
+            if let Some(near) = nearest(kind, &kinds) {
+                problem = problem.help(format!("did you mean `{near}`?"));
+            }
+            out.push(problem);
+        }
+        let end = &waiver.expires;
+        if as_of.is_some_and(|as_of| as_of > end.value) {
+            let text = format!("this waiver ended {}, owner {}", end.value.date(), waiver.owner);
+            out.push(config.warning(end.spot, text));
+        }
+    }
+    out
 }
 
 /// Logs reduced to a store.
@@ -146,7 +171,8 @@ pub fn read_usage(options: &Options, progress: &dyn Progress) -> Result<Reduced,
     let has_rejects =
         raw.inputs.iter().any(|input| input.rejected_count > 0 || input.kind.is_empty());
     let mut inputs = raw.store_inputs;
-    let logs = raw.inputs.iter().zip(&raw.is_log).filter(|(input, is_log)| **is_log && input.used > 0);
+    let logs =
+        raw.inputs.iter().zip(&raw.is_log).filter(|(input, is_log)| **is_log && input.used > 0);
     inputs.extend(logs.map(|(input, _)| (input.path.clone(), input.sha256.clone())));
     inputs.sort();
     inputs.dedup();
@@ -166,6 +192,7 @@ pub fn read_usage(options: &Options, progress: &dyn Progress) -> Result<Reduced,
             events: raw.events,
             duplicates: raw.duplicates,
             days,
+            damaged: raw.damaged,
         },
         warnings: raw.warnings,
         has_rejects,
@@ -258,8 +285,7 @@ fn shorter(
     run: &dyn Fn(Window, &[bool]) -> Vec<IdentityGap>,
 ) -> Vec<(u32, u64, u64)> {
     let Some(window) = window else { return Vec::new() };
-    let is_short =
-        |row: &gap::PermissionRow| row.reason == Some(gap::Reason::ShortWindow);
+    let is_short = |row: &gap::PermissionRow| row.reason == Some(gap::Reason::ShortWindow);
     let only: Vec<bool> = gaps.iter().map(|gap| gap.rows.iter().any(is_short)).collect();
     if !only.contains(&true) {
         return Vec::new();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::detect::{self, KindName};
 use super::Options;
+use super::detect::{self, KindName};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::evidence::{self, Found, Progress};
 use crate::intent::{self, Config};
@@ -48,11 +48,8 @@ struct Classified {
 pub(super) fn read(options: &Options, progress: &dyn Progress) -> Result<Raw, Vec<Diagnostic>> {
     let discovered = evidence::discover(&options.paths);
     let forced = forced(options)?;
-    let files: Vec<Classified> = discovered
-        .files
-        .par_iter()
-        .map(|found| classify(found, &forced))
-        .collect();
+    let files: Vec<Classified> =
+        discovered.files.par_iter().map(|found| classify(found, &forced)).collect();
     let config = config(options, &files)?;
     let mut raw = Raw {
         inputs: files.iter().map(input).collect(),
@@ -75,7 +72,8 @@ pub(super) fn read(options: &Options, progress: &dyn Progress) -> Result<Raw, Ve
     raw.documents(&files);
     raw.logs(&files, options, progress);
     raw.warn();
-    if raw.inputs.iter().all(|input| input.used == 0) {
+    let is_evidence = |input: &Input| input.used > 0 && input.kind != KindName::Config.id();
+    if !raw.inputs.iter().any(is_evidence) {
         return Err(nothing_read(&raw, options));
     }
     Ok(raw)
@@ -116,7 +114,9 @@ fn classify(found: &Found, forced: &BTreeMap<PathBuf, KindName>) -> Classified {
             let unknown = || match (&head.damaged, std::str::from_utf8(&head.text)) {
                 (Some(reason), _) => reason.clone(),
                 (None, Ok(_)) => "no known kind (text)".to_string(),
-                (None, Err(error)) if error.error_len().is_none() => "no known kind (text)".to_string(),
+                (None, Err(error)) if error.error_len().is_none() => {
+                    "no known kind (text)".to_string()
+                }
                 (None, Err(_)) => "no known kind (binary)".to_string(),
             };
             (kind, kind.is_none().then(unknown))
@@ -142,9 +142,8 @@ fn input(file: &Classified) -> Input {
 /// Two different ones are an error unless `--config` decides (design, section 5).
 fn config(options: &Options, files: &[Classified]) -> Result<Config, Vec<Diagnostic>> {
     let load = |path: &Path, printed: &str| {
-        let whole = evidence::read_whole(path).map_err(|error| {
-            vec![Diagnostic::error("config", format!("`{printed}` {error}"))]
-        })?;
+        let whole = evidence::read_whole(path)
+            .map_err(|error| vec![Diagnostic::error("config", format!("`{printed}` {error}"))])?;
         let text = String::from_utf8(whole.bytes)
             .map_err(|_| vec![Diagnostic::error("config", format!("`{printed}` is not UTF-8"))])?;
         intent::parse(&text, printed)
@@ -158,6 +157,11 @@ fn config(options: &Options, files: &[Classified]) -> Result<Config, Vec<Diagnos
     match found.as_slice() {
         [] if here.is_file() => load(here, "authgap.yaml"),
         [] => Ok(Config::default()),
+        [one] if differs(&one.found.path, here) => Err(vec![
+            Diagnostic::error("config", "two different configurations")
+                .note(format!("{} and authgap.yaml in this folder", one.found.printed))
+                .help("name the one that holds with --config FILE"),
+        ]),
         [one] => load(&one.found.path, &one.found.printed),
         many => {
             let list: Vec<&str> = many.iter().map(|file| file.found.printed.as_str()).collect();
@@ -167,6 +171,14 @@ fn config(options: &Options, files: &[Classified]) -> Result<Config, Vec<Diagnos
                     .help("name the one that holds with --config FILE"),
             ])
         }
+    }
+}
+
+/// Whether both files exist and hold different bytes.
+fn differs(one: &Path, other: &Path) -> bool {
+    match (std::fs::read(one), std::fs::read(other)) {
+        (Ok(one), Ok(other)) => one != other,
+        _ => false,
     }
 }
 
@@ -246,6 +258,7 @@ impl Raw {
                         }
                         self.usage.extend(store.rows);
                         self.spans.extend(store.spans);
+                        self.damaged.extend(store.damaged);
                         self.remarks.extend(store.remarks);
                         self.events += store.events;
                         self.duplicates += store.duplicates;
@@ -273,10 +286,12 @@ impl Raw {
         input.used += intake.used;
         input.rejected_count += intake.rejected_count;
         let path = &input.path;
-        input.rejected.extend(intake.rejected.into_iter().map(|(place, reason)| Rejected {
-            place: place.show(path),
-            reason,
-        }));
+        input.rejected.extend(
+            intake
+                .rejected
+                .into_iter()
+                .map(|(place, reason)| Rejected { place: place.show(path), reason }),
+        );
         input.notes.extend(intake.notes);
     }
 
@@ -348,7 +363,11 @@ impl Raw {
             if let (Some(last), Some(KindName::Platform(platform, _))) =
                 (damage.last_good, files[number].kind)
             {
-                let end = last.midnight().plus_days(1);
+                // A file of one day, as trails deliver them, loses the rest of that day; of a larger one nobody
+                // knows how far it would have reached.
+                let first = report.span.map_or(last, |(first, _)| first);
+                let is_daily = last.day() - first.day() < 1;
+                let end = if is_daily { last.midnight().plus_days(1) } else { Time::END };
                 let gap = (platform.id().into(), "".into(), Intervals::span(last, end));
                 self.damaged.push(gap);
             }

@@ -39,29 +39,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Catalogue, CatalogueError> {
             .read_to_string(&mut text)
             .map_err(|_| CatalogueError::NotText)?;
     } else {
-        text = std::str::from_utf8(bytes)
-            .map_err(|_| CatalogueError::NotText)?
-            .to_string();
+        text = std::str::from_utf8(bytes).map_err(|_| CatalogueError::NotText)?.to_string();
     }
     let mut lines = text.lines().enumerate();
     let mut catalogue = header(lines.next().map(|(_, line)| line))?;
     // Indices of resource types are written per service.
     let mut first_type = 0;
     for (number, line) in lines {
-        let fail = |reason| CatalogueError::Line {
-            line: number + 1,
-            reason,
-        };
+        let fail = |reason| CatalogueError::Line { line: number + 1, reason };
         let fields: Vec<&str> = line.split('\t').collect();
         match fields.as_slice() {
             ["S", prefix, name] => {
                 first_type = catalogue.resource_types.len();
                 let at = catalogue.actions.len();
-                if catalogue
-                    .services
-                    .last()
-                    .is_some_and(|last| *last.prefix >= **prefix)
-                {
+                if catalogue.services.last().is_some_and(|last| *last.prefix >= **prefix) {
                     return Err(fail("services are not sorted"));
                 }
                 catalogue.services.push(Service {
@@ -77,10 +68,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Catalogue, CatalogueError> {
             }),
             ["A", name, level, types, keys, dependent, rest @ ..] => {
                 let types_here = catalogue.resource_types.len() - first_type;
-                let service = catalogue
-                    .services
-                    .last_mut()
-                    .ok_or_else(|| fail("no service yet"))?;
+                let service =
+                    catalogue.services.last_mut().ok_or_else(|| fail("no service yet"))?;
                 let types = resource_types(types, first_type, types_here)
                     .ok_or_else(|| fail("unknown resource type"))?;
                 catalogue.actions.push(Action {
@@ -107,14 +96,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Catalogue, CatalogueError> {
 
 fn header(line: Option<&str>) -> Result<Catalogue, CatalogueError> {
     let fields: Vec<&str> = line.unwrap_or_default().split('\t').collect();
-    let [
-        "#authgap-catalogue/1",
-        platform,
-        version,
-        date,
-        source,
-        licence,
-    ] = fields.as_slice()
+    let ["#authgap-catalogue/1", platform, version, date, source, licence] = fields.as_slice()
     else {
         return Err(CatalogueError::Header);
     };
@@ -129,10 +111,7 @@ fn header(line: Option<&str>) -> Result<Catalogue, CatalogueError> {
 }
 
 fn list(text: &str, separator: char) -> Vec<Str> {
-    text.split(separator)
-        .filter(|item| !item.is_empty())
-        .map(Str::from)
-        .collect()
+    text.split(separator).filter(|item| !item.is_empty()).map(Str::from).collect()
 }
 
 fn access_level(letter: &str) -> Option<AccessLevel> {

@@ -110,10 +110,7 @@ impl Catalogue {
     pub fn position(&self, name: &str) -> Option<usize> {
         let (prefix, _) = name.split_once(':')?;
         let prefix = prefix.to_ascii_lowercase();
-        let at = self
-            .services
-            .binary_search_by(|service| (*service.prefix).cmp(&prefix))
-            .ok()?;
+        let at = self.services.binary_search_by(|service| (*service.prefix).cmp(&prefix)).ok()?;
         let range = self.services[at].actions.clone();
         let name = name.to_ascii_lowercase();
         let found = self.actions[range.clone()]
@@ -144,11 +141,7 @@ mod tests {
             .collect();
         assert!(types.contains(&"object"), "{types:?}");
         for action in &catalogue.actions {
-            assert!(
-                catalogue.position(&action.name).is_some(),
-                "{}",
-                action.name
-            );
+            assert!(catalogue.position(&action.name).is_some(), "{}", action.name);
         }
     }
 }

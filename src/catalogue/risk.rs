@@ -80,8 +80,7 @@ pub fn has_risk(platform: &str, action: &str, risk: Risk) -> bool {
         "aws" => AWS.get_or_init(|| tags(AWS_TAGS)),
         _ => return false,
     };
-    tags.get(&action.to_ascii_lowercase())
-        .is_some_and(|risks| risks.contains(&risk))
+    tags.get(&action.to_ascii_lowercase()).is_some_and(|risks| risks.contains(&risk))
 }
 
 fn tags(text: &str) -> BTreeMap<String, Vec<Risk>> {
@@ -100,9 +99,7 @@ fn tags(text: &str) -> BTreeMap<String, Vec<Risk>> {
             _ => continue,
         };
         for action in actions {
-            out.entry(action.to_ascii_lowercase())
-                .or_default()
-                .push(risk);
+            out.entry(action.to_ascii_lowercase()).or_default().push(risk);
         }
     }
     out
@@ -113,7 +110,7 @@ fn tags(text: &str) -> BTreeMap<String, Vec<Risk>> {
 #[derive(Debug, Default)]
 pub struct EscalationIndex {
     sets: Vec<(&'static Escalation, Vec<ActionId>)>,
-    /// Union of all permissions.
+    /// Union of all permissions that change something; reads among them only help to find a target.
     pub actions: ActionSet,
 }
 
@@ -123,14 +120,12 @@ impl EscalationIndex {
         let mut index = EscalationIndex::default();
         for platform in platforms {
             for method in escalations(platform) {
-                let ids: Option<Vec<ActionId>> = method
-                    .permissions
-                    .iter()
-                    .map(|name| catalogue.id(platform, name))
-                    .collect();
+                let ids: Option<Vec<ActionId>> =
+                    method.permissions.iter().map(|name| catalogue.id(platform, name)).collect();
                 if let Some(mut ids) = ids {
                     ids.sort_unstable();
-                    index.actions.extend(ids.iter().copied());
+                    let changing = |id: &&ActionId| !catalogue.entry(**id).level.is_read();
+                    index.actions.extend(ids.iter().filter(changing).copied());
                     index.sets.push((method, ids));
                 }
             }
@@ -165,11 +160,7 @@ mod tests {
     #[test]
     fn the_facts_are_whole() {
         assert_eq!(escalations("aws").len(), 102);
-        assert!(has_risk(
-            "aws",
-            "secretsmanager:getsecretvalue",
-            Risk::DataAccess
-        ));
+        assert!(has_risk("aws", "secretsmanager:getsecretvalue", Risk::DataAccess));
         assert!(has_risk("aws", "iam:PassRole", Risk::PrivilegeEscalation));
         assert!(!has_risk("aws", "ec2:DescribeInstances", Risk::DataAccess));
     }

@@ -22,6 +22,9 @@ pub struct Entry {
     /// Whether it reads or changes data rather than the configuration around it (risk tags `data_access` and
     /// `credential_exposure`, and the data-event classes).
     pub touches_data: bool,
+    /// Whether the platform's log marks the call as a read; `None` if that is not certain, so that only a log of
+    /// reads and changes both covers it.
+    pub log_reads: Option<bool>,
     /// Log class that the platform gives it, as an index into [`RunCatalogue::classes`].
     pub class: u16,
     /// Whether a catalogue lists it, rather than only the evidence.
@@ -59,6 +62,8 @@ pub struct Facts {
     pub touches_data: bool,
     /// Access level, where the platform knows better than the catalogue (or has none).
     pub level: Option<AccessLevel>,
+    /// Whether the platform's log marks the call as a read; `None` if that is not certain.
+    pub log_reads: Option<bool>,
 }
 
 impl RunCatalogue {
@@ -75,8 +80,7 @@ impl RunCatalogue {
         let mut classes: BTreeMap<Str, u16> = BTreeMap::new();
         for (platform, catalogue) in catalogues {
             for service in &catalogue.services {
-                run.catalogued
-                    .insert((platform.clone(), service.prefix.clone()));
+                run.catalogued.insert((platform.clone(), service.prefix.clone()));
                 for at in service.actions.clone() {
                     let action = &catalogue.actions[at];
                     let fact = facts(platform, &action.name, Some(action));
@@ -92,10 +96,7 @@ impl RunCatalogue {
         extra.sort_unstable();
         extra.dedup();
         for (platform, name) in extra {
-            let service: Str = name
-                .split_once(':')
-                .map_or(&**name, |(prefix, _)| prefix)
-                .into();
+            let service: Str = name.split_once(':').map_or(&**name, |(prefix, _)| prefix).into();
             let is_pattern = name.contains(['*', '?']);
             let lower: Str = service.to_ascii_lowercase().into();
             let catalogued = run.catalogued.contains(&(platform.clone(), lower));
@@ -123,18 +124,11 @@ impl RunCatalogue {
             (self.classes.len() - 1) as u16
         });
         let level = facts.level.unwrap_or(level);
-        self.by_name
-            .insert((platform.clone(), name.to_ascii_lowercase().into()), id);
+        self.by_name.insert((platform.clone(), name.to_ascii_lowercase().into()), id);
         self.by_class[usize::from(class)].insert(id);
         let lower: Str = service.to_ascii_lowercase().into();
-        self.by_service
-            .entry((platform.clone(), lower))
-            .or_default()
-            .insert(id);
-        self.by_platform
-            .entry(platform.clone())
-            .or_default()
-            .insert(id);
+        self.by_service.entry((platform.clone(), lower)).or_default().insert(id);
+        self.by_platform.entry(platform.clone()).or_default().insert(id);
         self.by_level.entry(level).or_default().insert(id);
         if facts.touches_data {
             self.data.insert(id);
@@ -145,6 +139,7 @@ impl RunCatalogue {
             service: service.clone(),
             level,
             touches_data: facts.touches_data,
+            log_reads: facts.log_reads,
             class,
             is_known: index.is_some(),
             is_pattern: name.contains(['*', '?']),
@@ -173,9 +168,7 @@ impl RunCatalogue {
 
     /// An action's number by name, without case.
     pub fn id(&self, platform: &str, name: &str) -> Option<ActionId> {
-        self.by_name
-            .get(&(platform.into(), name.to_ascii_lowercase().into()))
-            .copied()
+        self.by_name.get(&(platform.into(), name.to_ascii_lowercase().into())).copied()
     }
 
     /// The log classes.
@@ -217,8 +210,7 @@ impl RunCatalogue {
 
     /// Whether a platform's catalogue covers the service.
     pub fn has_service(&self, platform: &str, prefix: &str) -> bool {
-        self.catalogued
-            .contains(&(platform.into(), prefix.to_ascii_lowercase().into()))
+        self.catalogued.contains(&(platform.into(), prefix.to_ascii_lowercase().into()))
     }
 
     /// The actions that a pattern matches, compared without case. Pattern entries of services without a
@@ -253,11 +245,9 @@ impl RunCatalogue {
         let prefix = pattern.split_once(':').map(|(prefix, _)| prefix);
         match prefix {
             // A service prefix without wildcard confines the search.
-            Some(prefix) if !prefix.contains(['*', '?']) => self
-                .service(platform, prefix)
-                .iter()
-                .filter(matches)
-                .collect(),
+            Some(prefix) if !prefix.contains(['*', '?']) => {
+                self.service(platform, prefix).iter().filter(matches).collect()
+            }
             _ => self.platform(platform).iter().filter(matches).collect(),
         }
     }
@@ -268,14 +258,12 @@ mod tests {
     use super::*;
 
     fn run(seen: &[(&str, &str)]) -> RunCatalogue {
-        let seen: Vec<(Str, Str)> = seen
-            .iter()
-            .map(|(p, a)| ((*p).into(), (*a).into()))
-            .collect();
+        let seen: Vec<(Str, Str)> = seen.iter().map(|(p, a)| ((*p).into(), (*a).into())).collect();
         let facts = |_: &str, _: &str, _: Option<&super::super::Action>| Facts {
             class: "management".into(),
             touches_data: false,
             level: None,
+            log_reads: None,
         };
         RunCatalogue::build(&[("aws".into(), Catalogue::aws())], &seen, &facts)
     }

@@ -119,14 +119,8 @@ impl Diagnostic {
             };
         }
         if let (Some((line, column)), Some((source, length))) = (self.at, &self.source) {
-            let before: String = source
-                .chars()
-                .take(column.saturating_sub(1) as usize)
-                .collect();
-            let label = self
-                .label
-                .as_deref()
-                .map(|label| format!(" {}", show(label)));
+            let before: String = source.chars().take(column.saturating_sub(1) as usize).collect();
+            let label = self.label.as_deref().map(|label| format!(" {}", show(label)));
             let _ = writeln!(out, "{pad} |");
             let _ = writeln!(out, "{line} | {}", show(source));
             let _ = writeln!(
@@ -211,22 +205,13 @@ mod tests {
 
     #[test]
     fn hostile_text_is_shown_not_obeyed() {
-        assert_eq!(
-            show("a\u{1b}[31mb\u{202e}\n部"),
-            "a\\u{1b}[31mb\\u{202e}\\n\\u{90e8}"
-        );
+        assert_eq!(show("a\u{1b}[31mb\u{202e}\n部"), "a\\u{1b}[31mb\\u{202e}\\n\\u{90e8}");
     }
 
     #[test]
     fn nearest_word() {
-        assert_eq!(
-            nearest("timezome", &["days", "from", "timezone", "to"]),
-            Some("timezone")
-        );
-        assert_eq!(
-            nearest("actoins", &["actions", "resources"]),
-            Some("actions")
-        );
+        assert_eq!(nearest("timezome", &["days", "from", "timezone", "to"]), Some("timezone"));
+        assert_eq!(nearest("actoins", &["actions", "resources"]), Some("actions"));
         assert_eq!(nearest("xyzzy", &["days", "from"]), None);
     }
 }

@@ -20,26 +20,22 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     };
     let identity = analysis.identity(gap);
     let is_third_party = identity.is(Label::ThirdParty);
-    let severity = if is_third_party || gap.is_never_used {
-        Severity::Critical
-    } else {
-        Severity::High
-    };
+    let severity =
+        if is_third_party || gap.is_never_used { Severity::Critical } else { Severity::High };
     let mut evidence = Vec::new();
     let mut rows = Vec::new();
     for (number, row) in gap.grants.rows.iter().enumerate() {
         if row.is_unlimited() && row.conditions.is_empty() {
             rows.push(number as u32);
             evidence.extend(
-                row.origin
-                    .iter()
-                    .filter(|origin| origin.layer == Layer::Identity)
-                    .map(|origin| Proof {
+                row.origin.iter().filter(|origin| origin.layer == Layer::Identity).map(|origin| {
+                    Proof {
                         side: "grant",
                         place: origin.place,
                         config: None,
                         text: format!("{}: {how}", origin.short()),
-                    }),
+                    }
+                }),
             );
         }
     }

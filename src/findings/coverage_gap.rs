@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Draft, Kind, Severity, Sink, nothing};
 use crate::gap::{Analysis, Reason, Status};
-use crate::model::{Label, Str};
+use crate::model::{IdentityKind, Label, Str};
 
 pub(super) static KIND: Kind = Kind {
     id: "coverage-gap",
@@ -28,12 +28,14 @@ fn find_all(analysis: &Analysis<'_>, sink: &mut Sink) {
     let mut accounts: BTreeMap<(Str, Str), Account> = BTreeMap::new();
     for gap in &analysis.gaps {
         let identity = analysis.identity(gap);
-        if identity.is(Label::Human) || identity.is(Label::ServiceLinked) || gap.is_admin {
+        let is_folded = identity.is(Label::Human)
+            || identity.is(Label::ServiceLinked)
+            || identity.kind == IdentityKind::Root;
+        if is_folded || gap.is_admin {
             continue;
         }
-        let account = accounts
-            .entry((identity.platform.clone(), identity.account.clone()))
-            .or_default();
+        let account =
+            accounts.entry((identity.platform.clone(), identity.account.clone())).or_default();
         account.granted += gap.counts.granted;
         if !identity.has_grant_evidence && !gap.usage.is_empty() && !identity.is(Label::External) {
             account.used_without_grants += 1;
@@ -63,22 +65,11 @@ fn find_all(analysis: &Analysis<'_>, sink: &mut Sink) {
 fn push_unknown(sink: &mut Sink, about: &Str, seen: &Account) {
     let mut classes: Vec<(&Str, &u64)> = seen.classes.iter().collect();
     classes.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), (*class).clone()));
-    let list: Vec<String> = classes
-        .iter()
-        .take(3)
-        .map(|(class, count)| format!("{class} {count}"))
-        .collect();
+    let list: Vec<String> =
+        classes.iter().take(3).map(|(class, count)| format!("{class} {count}")).collect();
     let more = classes.len().saturating_sub(3);
-    let more = if more > 0 {
-        format!(" and {more} more classes")
-    } else {
-        String::new()
-    };
-    let severity = if seen.unknown * 2 > seen.granted {
-        Severity::Medium
-    } else {
-        Severity::Low
-    };
+    let more = if more > 0 { format!(" and {more} more classes") } else { String::new() };
+    let severity = if seen.unknown * 2 > seen.granted { Severity::Medium } else { Severity::Low };
     sink.push_about(
         about.clone(),
         severity,

@@ -22,14 +22,8 @@ const MANY_ACTIONS: usize = 5;
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let rows = &analysis.input.usage[gap.usage.clone()];
     let mut services: BTreeMap<Str, Vec<&UsageRow>> = BTreeMap::new();
-    for row in rows
-        .iter()
-        .filter(|row| row.outcome == Outcome::Denied && !row.inferred)
-    {
-        services
-            .entry(service_of(&row.action).0)
-            .or_default()
-            .push(row);
+    for row in rows.iter().filter(|row| row.outcome == Outcome::Denied && !row.inferred) {
+        services.entry(service_of(&row.action).0).or_default().push(row);
     }
     for (service, rows) in services {
         let mut names: Vec<Str> = rows.iter().map(|row| row.action.clone()).collect();
@@ -49,21 +43,12 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         resources.truncate(20);
         let granted = names
             .iter()
-            .filter_map(|name| {
-                analysis
-                    .input
-                    .catalogue
-                    .id(&analysis.identity(gap).platform, name)
-            })
+            .filter_map(|name| analysis.input.catalogue.id(&analysis.identity(gap).platform, name))
             .any(|id| gap.grants.actions.contains(id));
         sink.push(
             analysis,
             gap,
-            if many {
-                Severity::Medium
-            } else {
-                Severity::Low
-            },
+            if many { Severity::Medium } else { Severity::Low },
             Draft {
                 subject: service.into(),
                 title: format!("{}, {}", and_more(&names), plural(calls, "call")),

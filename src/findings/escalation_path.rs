@@ -19,26 +19,23 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         return;
     }
     let mut certain = ActionSet::new();
-    for row in gap
-        .grants
-        .rows
-        .iter()
-        .filter(|row| row.decision == Decision::Allow)
-    {
+    for row in gap.grants.rows.iter().filter(|row| row.decision == Decision::Allow) {
         certain |= &row.actions;
     }
     let used: ActionSet = gap
         .rows
         .iter()
-        .filter(|row| {
-            matches!(
-                row.status,
-                Status::Used | Status::OutOfScope | Status::Stale
-            )
-        })
+        .filter(|row| matches!(row.status, Status::Used | Status::OutOfScope | Status::Stale))
         .flat_map(|row| row.actions.iter().copied())
         .collect();
     for (method, ids) in analysis.escalation.satisfied(&gap.grants.actions) {
+        // Assuming one named role is what roles are for; any role is another matter (docs/escalation.md).
+        let is_any_role = |row: &crate::model::GrantRow| row.is_unlimited();
+        if &*method.id == "aws.sts-001"
+            && !gap.grants.rows.iter().any(|row| is_any_role(row) && row.actions.contains(ids[0]))
+        {
+            continue;
+        }
         let is_certain = ids.iter().all(|id| certain.contains(*id));
         let is_open = !analysis.identity(gap).holes.is_empty() || !is_certain;
         let granted_by: Vec<u32> = (0..gap.grants.rows.len() as u32)
@@ -48,29 +45,13 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             })
             .collect();
         let names = names(analysis, ids);
-        let may = if is_open {
-            "may apply, a condition or a missing policy decides: "
-        } else {
-            ""
-        };
-        let times = if ids.iter().all(|id| used.contains(*id)) {
-            ", all used"
-        } else {
-            ""
-        };
-        let list = names
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" + ");
+        let may = if is_open { "may apply, a condition or a missing policy decides: " } else { "" };
+        let times = if ids.iter().all(|id| used.contains(*id)) { ", all used" } else { "" };
+        let list = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
         sink.push(
             analysis,
             gap,
-            if method.is_self() {
-                Severity::High
-            } else {
-                Severity::Medium
-            },
+            if method.is_self() { Severity::High } else { Severity::Medium },
             Draft {
                 subject: method.id.clone().into(),
                 title: format!("{may}{list} ({}){times}", method.category),

@@ -29,23 +29,17 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         .filter(|id| changes(analysis, *id))
         .map(|id| analysis.action(id).clone())
         .collect();
-    let credential = analysis
-        .credentials_of(&identity.id)
-        .iter()
-        .find(|one| one.active == Some(true));
+    let credential =
+        analysis.credentials_of(&identity.id).iter().find(|one| one.active == Some(true));
     let rows: Vec<u32> = (0..gap.grants.rows.len() as u32).collect();
-    let end = analysis
-        .intent(gap)
-        .and_then(|intent| intent.expires.as_ref());
+    let end = analysis.intent(gap).and_then(|intent| intent.expires.as_ref());
     let mut evidence: Vec<Proof> = end
         .map(|end| intent_proof(analysis, end.spot, &format!("ended {}", expires.date())))
         .into_iter()
         .collect();
     evidence.extend(grant_proofs(gap, &rows, 2));
     evidence.extend(
-        super::shared::allowed(analysis, gap)
-            .filter(|row| row.last > Some(expires))
-            .map(use_proof),
+        super::shared::allowed(analysis, gap).filter(|row| row.last > Some(expires)).map(use_proof),
     );
     let subject: Str =
         credential.map_or_else(|| "identity".into(), |credential| credential.id.clone());
@@ -54,10 +48,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         None => "remove the grants, or move the end date".to_string(),
     };
     let title = if writes.is_empty() {
-        format!(
-            "{} granted after the end",
-            plural(gap.counts.granted, "action")
-        )
+        format!("{} granted after the end", plural(gap.counts.granted, "action"))
     } else {
         format!(
             "{} of {} granted after the end",
@@ -68,11 +59,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     sink.push(
         analysis,
         gap,
-        if writes.is_empty() {
-            Severity::Medium
-        } else {
-            Severity::High
-        },
+        if writes.is_empty() { Severity::Medium } else { Severity::High },
         Draft {
             subject: subject.into(),
             title,

@@ -32,36 +32,24 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         let mut granted_by: Vec<u32> = rows.iter().flat_map(|row| row.granted_by.clone()).collect();
         granted_by.sort_unstable();
         granted_by.dedup();
-        let mut resources: Vec<_> = rows
-            .iter()
-            .flat_map(|row| row.resources.iter().cloned())
-            .collect();
+        let mut resources: Vec<_> =
+            rows.iter().flat_map(|row| row.resources.iter().cloned()).collect();
         resources.sort_unstable();
         resources.dedup();
         let severe = actions.iter().any(|id| manages(analysis, *id));
         let names = names(analysis, &actions);
         let title = match facet {
             Facet::Action => and_more(&names),
-            other => format!(
-                "{} beyond the intended {}",
-                and_more(&names),
-                other.as_str()
-            ),
+            other => format!("{} beyond the intended {}", and_more(&names), other.as_str()),
         };
         let spot = rows.iter().find_map(|row| row.intent.as_ref());
-        let mut evidence: Vec<_> = spot
-            .map(|(spot, why)| intent_proof(analysis, *spot, why))
-            .into_iter()
-            .collect();
+        let mut evidence: Vec<_> =
+            spot.map(|(spot, why)| intent_proof(analysis, *spot, why)).into_iter().collect();
         evidence.extend(grant_proofs(gap, &granted_by, 4));
         sink.push(
             analysis,
             gap,
-            if severe {
-                Severity::High
-            } else {
-                Severity::Medium
-            },
+            if severe { Severity::High } else { Severity::Medium },
             Draft {
                 facet: Some(facet),
                 subject: "intent".into(),

@@ -57,13 +57,8 @@ pub enum Severity {
 
 impl Severity {
     /// All, worst last.
-    pub const ALL: [Severity; 5] = [
-        Severity::Info,
-        Severity::Low,
-        Severity::Medium,
-        Severity::High,
-        Severity::Critical,
-    ];
+    pub const ALL: [Severity; 5] =
+        [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 
     /// The word.
     pub fn as_str(self) -> &'static str {
@@ -78,9 +73,7 @@ impl Severity {
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Severity> {
-        Severity::ALL
-            .into_iter()
-            .find(|severity| severity.as_str() == word)
+        Severity::ALL.into_iter().find(|severity| severity.as_str() == word)
     }
 }
 
@@ -282,11 +275,7 @@ fn fingerprint(kind: &str, about: &str, subject: &str, facet: &str) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Runs all kinds over all identities that are judged.
@@ -303,10 +292,7 @@ pub fn find(
         .flat_map_iter(|gap| {
             let mut mine = Vec::new();
             for kind in KINDS {
-                let mut sink = Sink {
-                    kind: kind.id,
-                    findings: Vec::new(),
-                };
+                let mut sink = Sink { kind: kind.id, findings: Vec::new() };
                 (kind.find)(analysis, gap, &mut sink);
                 mine.append(&mut sink.findings);
             }
@@ -315,22 +301,14 @@ pub fn find(
         .collect();
     for kind in KINDS {
         if let Some(find_all) = kind.find_all {
-            let mut sink = Sink {
-                kind: kind.id,
-                findings: Vec::new(),
-            };
+            let mut sink = Sink { kind: kind.id, findings: Vec::new() };
             find_all(analysis, &mut sink);
             findings.append(&mut sink.findings);
         }
     }
     let key = |finding: &Finding| {
         let identity = finding.identity.unwrap_or(usize::MAX);
-        (
-            identity,
-            std::cmp::Reverse(finding.severity),
-            finding.kind,
-            finding.fingerprint.clone(),
-        )
+        (identity, std::cmp::Reverse(finding.severity), finding.kind, finding.fingerprint.clone())
     };
     findings.sort_by_cached_key(key);
     let mut seen = BTreeSet::new();
@@ -348,24 +326,12 @@ mod tests {
     #[test]
     fn kinds_are_sorted_unique_and_have_their_page() {
         for pair in KINDS.windows(2) {
-            assert!(
-                pair[0].id < pair[1].id,
-                "{} before {}",
-                pair[0].id,
-                pair[1].id
-            );
+            assert!(pair[0].id < pair[1].id, "{} before {}", pair[0].id, pair[1].id);
         }
         for kind in KINDS {
-            assert!(
-                kind.page.starts_with(&format!("# {}\n", kind.id)),
-                "{}",
-                kind.id
-            );
-            let headings: Vec<&str> = kind
-                .page
-                .lines()
-                .filter_map(|line| line.strip_prefix("## "))
-                .collect();
+            assert!(kind.page.starts_with(&format!("# {}\n", kind.id)), "{}", kind.id);
+            let headings: Vec<&str> =
+                kind.page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
             assert_eq!(
                 headings,
                 [
@@ -387,10 +353,7 @@ mod tests {
 
     #[test]
     fn fingerprint_parts_do_not_run_into_each_other() {
-        assert_ne!(
-            fingerprint("a", "bc", "", ""),
-            fingerprint("ab", "c", "", "")
-        );
+        assert_ne!(fingerprint("a", "bc", "", ""), fingerprint("ab", "c", "", ""));
         assert_eq!(fingerprint("a", "b", "c", "").len(), 16);
     }
 }

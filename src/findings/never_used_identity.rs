@@ -18,27 +18,16 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         return;
     }
     let identity = analysis.identity(gap);
-    let has_key = analysis
-        .credentials_of(&identity.id)
-        .iter()
-        .any(|one| one.active == Some(true));
-    let severity = if gap.is_admin || has_key {
-        Severity::High
-    } else {
-        Severity::Medium
-    };
-    let created = identity
-        .created
-        .map(|at| format!(", created {}", at.date()))
-        .unwrap_or_default();
+    let has_key = analysis.credentials_of(&identity.id).iter().any(|one| one.active == Some(true));
+    let severity = if gap.is_admin || has_key { Severity::High } else { Severity::Medium };
+    let created = identity.created.map(|at| format!(", created {}", at.date())).unwrap_or_default();
     let longest = gap
         .rows
         .iter()
         .filter(|row| row.status == Status::Excess)
         .max_by_key(|row| row.observed_days);
-    let basis: Vec<String> = longest
-        .map(|row| row.basis.iter().map(ToString::to_string).collect())
-        .unwrap_or_default();
+    let basis: Vec<String> =
+        longest.map(|row| row.basis.iter().map(ToString::to_string).collect()).unwrap_or_default();
     sink.push(
         analysis,
         gap,

@@ -18,11 +18,6 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let violations = by_facet(gap, Facet::Hours);
     if let Some(draft) = use_facet(analysis, Facet::Hours, &violations) {
         let remedy = "find out what ran then, or widen the hours".to_string();
-        sink.push(
-            analysis,
-            gap,
-            Severity::Medium,
-            super::Draft { remedy, ..draft },
-        );
+        sink.push(analysis, gap, Severity::Medium, super::Draft { remedy, ..draft });
     }
 }

@@ -23,10 +23,7 @@ const FACETS: [Facet; 4] = [Facet::Action, Facet::Resource, Facet::Data, Facet::
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let mut groups: BTreeMap<(Facet, Str), Vec<&Violation>> = BTreeMap::new();
     for violation in &gap.violations {
-        for facet in FACETS
-            .into_iter()
-            .filter(|facet| violation.breach(*facet).is_some())
-        {
+        for facet in FACETS.into_iter().filter(|facet| violation.breach(*facet).is_some()) {
             // The action says it all; its resource would say the same again.
             let is_doubled = facet == Facet::Resource && violation.breach(Facet::Action).is_some();
             if !is_doubled {
@@ -48,15 +45,9 @@ fn push(
     service: Str,
     violations: &[&Violation],
 ) {
-    let rows = || {
-        violations
-            .iter()
-            .map(|one| &analysis.input.usage[one.usage as usize])
-    };
-    let mut names: Vec<Str> = violations
-        .iter()
-        .map(|one| analysis.action(one.action).clone())
-        .collect();
+    let rows = || violations.iter().map(|one| &analysis.input.usage[one.usage as usize]);
+    let mut names: Vec<Str> =
+        violations.iter().map(|one| analysis.action(one.action).clone()).collect();
     names.sort_unstable();
     names.dedup();
     let mut resources: Vec<Str> = rows()

@@ -30,11 +30,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let mut reached = Reached::default();
     for (number, row) in gap.grants.rows.iter().enumerate() {
         // A data-label condition, on the allow or as a deny's `unless`, is the guard.
-        if row
-            .conditions
-            .iter()
-            .any(|one| one.class == ConditionClass::DataLabel)
-        {
+        if row.conditions.iter().any(|one| one.class == ConditionClass::DataLabel) {
             continue;
         }
         let before = reached.actions.len();
@@ -79,10 +75,7 @@ impl Reached {
             self.actions.insert(id);
             self.spots.insert((
                 sensitive.limit,
-                format!(
-                    "reaches {} labelled {}",
-                    sensitive.pattern, sensitive.sensitivity
-                ),
+                format!("reaches {} labelled {}", sensitive.pattern, sensitive.sensitivity),
             ));
             self.resources.insert(sensitive.pattern);
         }
@@ -96,11 +89,7 @@ fn push(
     reached: Reached,
     has_labels: bool,
 ) {
-    let names: Vec<Str> = reached
-        .actions
-        .iter()
-        .map(|id| analysis.action(*id).clone())
-        .collect();
+    let names: Vec<Str> = reached.actions.iter().map(|id| analysis.action(*id).clone()).collect();
     let mut evidence: Vec<_> = reached
         .spots
         .iter()
@@ -112,19 +101,11 @@ fn push(
         .filter(|row| names.contains(&row.action))
         .filter_map(|row| row.last)
         .max();
-    let reach = if has_labels {
-        "labelled data above the limit"
-    } else {
-        "every resource"
-    };
+    let reach = if has_labels { "labelled data above the limit" } else { "every resource" };
     sink.push(
         analysis,
         gap,
-        if has_labels {
-            Severity::High
-        } else {
-            Severity::Medium
-        },
+        if has_labels { Severity::High } else { Severity::Medium },
         Draft {
             subject: "data".into(),
             title: format!("{} on {reach}, no condition on its class", and_more(&names)),

@@ -7,10 +7,7 @@ use crate::model::{AccessLevel, ActionId, Origin, Outcome, Str, UsageRow};
 
 /// Names of actions.
 pub(super) fn names(analysis: &Analysis<'_>, actions: &[ActionId]) -> Vec<Str> {
-    actions
-        .iter()
-        .map(|id| analysis.action(*id).clone())
-        .collect()
+    actions.iter().map(|id| analysis.action(*id).clone()).collect()
 }
 
 /// `s3:GetObject`, or `s3:GetObject and 4 more`.
@@ -29,10 +26,7 @@ pub(super) fn plural(count: u64, one: &str) -> String {
     } else {
         format!("{one}s")
     };
-    format!(
-        "{count} {}",
-        if count == 1 { one.to_string() } else { many }
-    )
+    format!("{count} {}", if count == 1 { one.to_string() } else { many })
 }
 
 /// Whether an action changes something.
@@ -79,16 +73,8 @@ fn grant_proof(origin: &Origin, resources: &[Str], unconditional: bool) -> Proof
         [one] => format!("on {one}"),
         many => format!("on {} resources", many.len()),
     };
-    let condition = if unconditional {
-        ", no condition"
-    } else {
-        ", with a condition"
-    };
-    let via = origin
-        .via
-        .as_ref()
-        .map(|via| format!(" via {via}"))
-        .unwrap_or_default();
+    let condition = if unconditional { ", no condition" } else { ", with a condition" };
+    let via = origin.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
     Proof {
         side: "grant",
         place: origin.place,
@@ -103,20 +89,12 @@ pub(super) fn use_proof(row: &UsageRow) -> Proof {
         "*" => String::new(),
         scope => format!(" on {scope}"),
     };
-    let when = row
-        .last
-        .map(|last| format!(", last {last}"))
-        .unwrap_or_default();
+    let when = row.last.map(|last| format!(", last {last}")).unwrap_or_default();
     Proof {
         side: "use",
         place: row.last_place.or(row.first_place),
         config: None,
-        text: format!(
-            "{}{on}, {}, {} times{when}",
-            row.action,
-            row.outcome.as_str(),
-            row.count
-        ),
+        text: format!("{}{on}, {}, {} times{when}", row.action, row.outcome.as_str(), row.count),
     }
 }
 
@@ -175,7 +153,7 @@ pub(super) fn shared_with(analysis: &Analysis<'_>, gap: &IdentityGap, granted_by
         .filter_map(|at| gap.grants.rows.get(*at as usize))
         .flat_map(|row| row.origin.iter())
         .filter(|origin| origin.shareable)
-        .map(|origin| evaluator.shared_with(&origin.policy).saturating_sub(1))
+        .map(|origin| evaluator.shared_with(&origin.policy))
         .max()
         .unwrap_or(0)
 }
@@ -217,23 +195,16 @@ pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceE
     for chunk in excess.chunk_by(|left, right| left.service == right.service) {
         let first = chunk[0];
         let mut actions: Vec<ActionId> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
-        let mut granted_by: Vec<u32> = chunk
-            .iter()
-            .flat_map(|row| row.granted_by.clone())
-            .collect();
-        let mut resources: Vec<Str> = chunk
-            .iter()
-            .flat_map(|row| row.resources.iter().cloned())
-            .collect();
+        let mut granted_by: Vec<u32> =
+            chunk.iter().flat_map(|row| row.granted_by.clone()).collect();
+        let mut resources: Vec<Str> =
+            chunk.iter().flat_map(|row| row.resources.iter().cloned()).collect();
         actions.sort_unstable();
         granted_by.sort_unstable();
         granted_by.dedup();
         resources.sort_unstable();
         resources.dedup();
-        let least = chunk
-            .iter()
-            .min_by_key(|row| row.observed_days)
-            .unwrap_or(&first);
+        let least = chunk.iter().min_by_key(|row| row.observed_days).unwrap_or(&first);
         out.push(ServiceExcess {
             service: first.service.clone(),
             actions,
@@ -249,10 +220,7 @@ pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceE
 /// Severity rule of unused permissions and services (their pages, "Severity").
 pub(super) fn severity_of_unused(analysis: &Analysis<'_>, actions: &[ActionId]) -> super::Severity {
     let escalates = |id: &ActionId| analysis.escalation.actions.contains(*id);
-    if actions
-        .iter()
-        .any(|id| manages(analysis, *id) || escalates(id))
-    {
+    if actions.iter().any(|id| manages(analysis, *id) || escalates(id)) {
         super::Severity::High
     } else if actions.len() >= 20 || actions.iter().any(|id| matters(analysis, *id)) {
         super::Severity::Medium
@@ -268,10 +236,7 @@ pub(super) fn service_of(action: &str) -> Subject {
 
 /// Uses that are outside the intent in one respect.
 pub(super) fn by_facet(gap: &IdentityGap, facet: Facet) -> Vec<&Violation> {
-    gap.violations
-        .iter()
-        .filter(|violation| violation.breach(facet).is_some())
-        .collect()
+    gap.violations.iter().filter(|violation| violation.breach(facet).is_some()).collect()
 }
 
 /// A finding over such uses, folded into one an identity: it is about the hours, not about the action.
@@ -280,15 +245,9 @@ pub(super) fn use_facet(
     facet: Facet,
     violations: &[&Violation],
 ) -> Option<super::Draft> {
-    let rows = || {
-        violations
-            .iter()
-            .map(|one| &analysis.input.usage[one.usage as usize])
-    };
-    let mut names: Vec<Str> = violations
-        .iter()
-        .map(|one| analysis.action(one.action).clone())
-        .collect();
+    let rows = || violations.iter().map(|one| &analysis.input.usage[one.usage as usize]);
+    let mut names: Vec<Str> =
+        violations.iter().map(|one| analysis.action(one.action).clone()).collect();
     names.sort_unstable();
     names.dedup();
     let first = names.first()?;
@@ -301,10 +260,8 @@ pub(super) fn use_facet(
     resources.sort_unstable();
     resources.dedup();
     let slots_of = |one: &&Violation| one.breach(facet).map(|breach| breach.slots.clone());
-    let slots: roaring::RoaringBitmap = violations
-        .iter()
-        .filter_map(slots_of)
-        .fold(Default::default(), |all, some| all | some);
+    let slots: roaring::RoaringBitmap =
+        violations.iter().filter_map(slots_of).fold(Default::default(), |all, some| all | some);
     let date = match (facet, slots.max()) {
         (Facet::Hours, Some(slot)) => Some(crate::model::Time::of_slot(slot)),
         _ => rows().filter_map(|row| row.last).max(),

@@ -48,14 +48,8 @@ fn push(
 ) {
     let writes = gap.levels.iter().any(|(level, _)| level.changes())
         || gap.levels.contains_key(&AccessLevel::PermissionsManagement);
-    let is_long = credential
-        .last_used
-        .is_none_or(|last| last.age_days(as_of) > LONG_DAYS);
-    let severity = if writes && is_long {
-        Severity::High
-    } else {
-        Severity::Medium
-    };
+    let is_long = credential.last_used.is_none_or(|last| last.age_days(as_of) > LONG_DAYS);
+    let severity = if writes && is_long { Severity::High } else { Severity::Medium };
     let used = match credential.last_used {
         Some(last) => format!("last used {}", last.date()),
         None => "never used".to_string(),

@@ -23,34 +23,17 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         return;
     }
     // Without a report of its last use, only a log that covers the time since then can say that there was none.
-    let was_watched = identity.last_used == Some(last)
-        || gap.observed_days
-            >= analysis
-                .input
-                .window
-                .map_or(0, |window| window.days() * 9 / 10);
-    if !was_watched {
+    if identity.last_used != Some(last) && !gap.is_watched {
         return;
     }
-    let has_key = analysis
-        .credentials_of(&identity.id)
-        .iter()
-        .any(|one| one.active == Some(true));
+    let has_key = analysis.credentials_of(&identity.id).iter().any(|one| one.active == Some(true));
     sink.push(
         analysis,
         gap,
-        if has_key {
-            Severity::Medium
-        } else {
-            Severity::Low
-        },
+        if has_key { Severity::Medium } else { Severity::Low },
         Draft {
             subject: "identity".into(),
-            title: format!(
-                "{} actions granted, last use {}",
-                gap.counts.granted,
-                last.date()
-            ),
+            title: format!("{} actions granted, last use {}", gap.counts.granted, last.date()),
             date: Some(last),
             evidence: vec![Proof {
                 side: "use",

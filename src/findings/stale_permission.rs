@@ -19,13 +19,8 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let stale: Vec<_> = rows(gap, Status::Stale).collect();
     for chunk in stale.chunk_by(|left, right| left.service == right.service) {
         let actions: Vec<u32> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
-        let granted_by: Vec<u32> = chunk
-            .iter()
-            .flat_map(|row| row.granted_by.clone())
-            .collect();
-        let severe = actions
-            .iter()
-            .any(|id| manages(analysis, *id) || changes(analysis, *id));
+        let granted_by: Vec<u32> = chunk.iter().flat_map(|row| row.granted_by.clone()).collect();
+        let severe = actions.iter().any(|id| manages(analysis, *id) || changes(analysis, *id));
         let names = names(analysis, &actions);
         let last = chunk.iter().filter_map(|row| row.last_used).max();
         let mut evidence: Vec<Proof> = chunk
@@ -46,20 +41,13 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         sink.push(
             analysis,
             gap,
-            if severe {
-                Severity::Medium
-            } else {
-                Severity::Low
-            },
+            if severe { Severity::Medium } else { Severity::Low },
             Draft {
                 subject: service_of(&names[0]),
                 title: and_more(&names),
                 remedy: format!("remove {} from the grant", and_more(&names)),
                 actions: names,
-                resources: chunk
-                    .iter()
-                    .flat_map(|row| row.resources.iter().cloned())
-                    .collect(),
+                resources: chunk.iter().flat_map(|row| row.resources.iter().cloned()).collect(),
                 date: last,
                 evidence,
                 shared_with: shared_with(analysis, gap, &granted_by),

@@ -23,19 +23,12 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         sink.push(
             analysis,
             gap,
-            if severe {
-                Severity::High
-            } else {
-                Severity::Medium
-            },
+            if severe { Severity::High } else { Severity::Medium },
             Draft {
                 subject: service_of(&names[0]),
                 title: format!("{}, {uses} allowed, no known grant", and_more(&names)),
                 actions: names,
-                resources: chunk
-                    .iter()
-                    .flat_map(|row| row.resources.iter().cloned())
-                    .collect(),
+                resources: chunk.iter().flat_map(|row| row.resources.iter().cloned()).collect(),
                 date: chunk.iter().filter_map(|row| row.last_used).max(),
                 evidence: chunk
                     .iter()

@@ -14,10 +14,7 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
-    for part in excess(analysis, gap)
-        .into_iter()
-        .filter(|part| !part.is_whole)
-    {
+    for part in excess(analysis, gap).into_iter().filter(|part| !part.is_whole) {
         let platform = &analysis.identity(gap).platform;
         let service = analysis.input.catalogue.service(platform, &part.service);
         let granted = service.intersection_len(&gap.grants.actions);

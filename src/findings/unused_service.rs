@@ -14,10 +14,7 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
-    for part in excess(analysis, gap)
-        .into_iter()
-        .filter(|part| part.is_whole)
-    {
+    for part in excess(analysis, gap).into_iter().filter(|part| part.is_whole) {
         let names = names(analysis, &part.actions);
         let title = match names.as_slice() {
             [one] => format!("{one}, all that is granted of {}", part.service),

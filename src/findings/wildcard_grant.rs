@@ -73,11 +73,8 @@ fn push(
         manages(analysis, id)
             && (writes.contains(&id) || whole.contains(&analysis.input.catalogue.entry(id).service))
     });
-    let mut parts: Vec<String> = whole
-        .iter()
-        .take(3)
-        .map(|service| format!("{service}:*"))
-        .collect();
+    let mut parts: Vec<String> =
+        whole.iter().take(3).map(|service| format!("{service}:*")).collect();
     if whole.len() > 3 {
         parts.push(format!("{} more services", whole.len() - 3));
     }
@@ -88,10 +85,7 @@ fn push(
     if others > 0 {
         parts.push(format!("{others} changing actions on *"));
     }
-    let mut actions: Vec<Str> = whole
-        .iter()
-        .map(|service| format!("{service}:*").into())
-        .collect();
+    let mut actions: Vec<Str> = whole.iter().map(|service| format!("{service}:*").into()).collect();
     actions.extend(
         writes
             .iter()
@@ -101,11 +95,7 @@ fn push(
     sink.push(
         analysis,
         gap,
-        if severe {
-            Severity::High
-        } else {
-            Severity::Medium
-        },
+        if severe { Severity::High } else { Severity::Medium },
         Draft {
             subject: "wildcard".into(),
             title: parts.join(", "),

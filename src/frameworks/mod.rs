@@ -43,10 +43,7 @@ impl FrameworkId {
                 format!("{} (CSF 1.1; in CSF 2.0: {})", self.label, self.published)
             }
             ("sp800-207", false) => {
-                format!(
-                    "SP 800-207 {} (continuous verification is {})",
-                    self.label, self.published
-                )
+                format!("SP 800-207 {} (continuous verification is {})", self.label, self.published)
             }
             ("sp800-207", true) => format!("SP 800-207 {}", self.label),
             ("sp800-53" | "cis-controls" | "pci" | "soc2" | "ccm", true) => {
@@ -100,17 +97,11 @@ const TITLES: &[(&str, &str)] = &[
     ("NHI8:2025", "Environment Isolation"),
     ("NHI9:2025", "NHI Reuse"),
     ("NHI10:2025", "Human Use of NHI"),
-    (
-        "PR.AA-05",
-        "Access permissions are defined, managed, enforced and reviewed",
-    ),
+    ("PR.AA-05", "Access permissions are defined, managed, enforced and reviewed"),
     ("CWE-250", "Execution with Unnecessary Privileges"),
     ("CWE-269", "Improper Privilege Management"),
     ("CWE-272", "Least Privilege Violation"),
-    (
-        "CWE-732",
-        "Incorrect Permission Assignment for Critical Resource",
-    ),
+    ("CWE-732", "Incorrect Permission Assignment for Critical Resource"),
     ("CWE-778", "Insufficient Logging"),
 ];
 
@@ -128,18 +119,12 @@ fn table() -> &'static BTreeMap<String, Vec<FrameworkId>> {
                     ids.push(identifier(framework, edition, published));
                 }
             }
-            if ids
-                .iter()
-                .any(|id| &*id.label == "PR.AC-4" || &*id.label == "NHI-03")
-            {
+            if ids.iter().any(|id| &*id.label == "PR.AC-4" || &*id.label == "NHI-03") {
                 ids.push(continuous_verification());
             }
             ids
         };
-        file.map
-            .iter()
-            .map(|(kind, columns)| (kind.clone(), row(columns)))
-            .collect()
+        file.map.iter().map(|(kind, columns)| (kind.clone(), row(columns))).collect()
     })
 }
 
@@ -154,10 +139,7 @@ fn identifier(framework: &str, edition: &str, published: &str) -> FrameworkId {
         }
         (_, published) => (published.to_string(), published.to_string()),
     };
-    let title = TITLES
-        .iter()
-        .find(|(id, _)| *id == published)
-        .map(|(_, title)| (*title).into());
+    let title = TITLES.iter().find(|(id, _)| *id == published).map(|(_, title)| (*title).into());
     FrameworkId {
         framework: framework.into(),
         edition: edition.into(),
@@ -197,14 +179,9 @@ mod tests {
 
     #[test]
     fn promised_labels_print_with_the_published_ids() {
-        let shown: Vec<String> = of_kind("unused-permission")
-            .iter()
-            .map(FrameworkId::show)
-            .collect();
-        assert!(
-            shown.contains(&"NHI-03 (published as NHI5:2025)".to_string()),
-            "{shown:?}"
-        );
+        let shown: Vec<String> =
+            of_kind("unused-permission").iter().map(FrameworkId::show).collect();
+        assert!(shown.contains(&"NHI-03 (published as NHI5:2025)".to_string()), "{shown:?}");
         assert!(shown.contains(&"PR.AC-4 (CSF 1.1; in CSF 2.0: PR.AA-05)".to_string()));
         assert!(
             shown.contains(&"SP 800-207 3.1 (continuous verification is 2.1 tenet 6)".to_string())

@@ -105,15 +105,10 @@ pub fn run(input: &Input<'_>, judged: &[bool]) -> Vec<IdentityGap> {
         stale_after_days: input.stale_after_days,
     };
     let ranges = usage_ranges(input.usage);
-    let levels: Vec<(AccessLevel, ActionSet)> = AccessLevel::ALL
-        .iter()
-        .map(|level| (*level, input.catalogue.level(*level)))
-        .collect();
-    let platforms: BTreeSet<&str> = input
-        .identities
-        .iter()
-        .map(|identity| &*identity.platform)
-        .collect();
+    let levels: Vec<(AccessLevel, ActionSet)> =
+        AccessLevel::ALL.iter().map(|level| (*level, input.catalogue.level(*level))).collect();
+    let platforms: BTreeSet<&str> =
+        input.identities.iter().map(|identity| &*identity.platform).collect();
     let platforms: Vec<&str> = platforms.into_iter().collect();
     let escalation = EscalationIndex::new(input.catalogue, &platforms);
     let weights = score::Weights::new(input.catalogue, &escalation);
@@ -125,13 +120,7 @@ pub fn run(input: &Input<'_>, judged: &[bool]) -> Vec<IdentityGap> {
             let range = ranges.get(&key).cloned().unwrap_or(0..0);
             let intent = input.intents.get(number).and_then(Option::as_ref);
             let is_judged = judged.get(number).copied().unwrap_or(false);
-            one(
-                &frame,
-                (number, identity, intent, is_judged),
-                range,
-                &levels,
-                &weights,
-            )
+            one(&frame, (number, identity, intent, is_judged), range, &levels, &weights)
         })
         .collect()
 }
@@ -170,10 +159,7 @@ fn usage_ranges(usage: &[UsageRow]) -> BTreeMap<(&str, &str), std::ops::Range<us
     let key = |row: &UsageRow| (row.platform.clone(), row.identity.clone());
     for chunk in usage.chunk_by(|left, right| key(left) == key(right)) {
         let first = &chunk[0];
-        ranges.insert(
-            (&*first.platform, &*first.identity),
-            start..start + chunk.len(),
-        );
+        ranges.insert((&*first.platform, &*first.identity), start..start + chunk.len());
         start += chunk.len();
     }
     ranges
@@ -189,31 +175,16 @@ fn one(
     let grants = frame
         .evaluator(&identity.platform)
         .filter(|_| identity.has_grant_evidence && is_judged)
-        .map_or_else(Arc::default, |evaluator| {
-            evaluator.grants(identity, frame.catalogue)
-        });
+        .map_or_else(Arc::default, |evaluator| evaluator.grants(identity, frame.catalogue));
     let uses = status::Uses::collect(frame, range.clone());
-    let judge = status::Judge {
-        frame,
-        identity,
-        intent,
-        grants: &grants,
-        uses: &uses,
-    };
-    let judged = if is_judged {
-        judge.judge()
-    } else {
-        status::Judged::default()
-    };
+    let judge = status::Judge { frame, identity, intent, grants: &grants, uses: &uses };
+    let judged = if is_judged { judge.judge() } else { status::Judged::default() };
     let (counts, by_status) = count(&judged, &grants.actions, &uses);
     let (score, terms) = weights.score(&judged.rows, &grants);
     let active = frame.window.map_or(0, |window| {
         let from = u32::try_from(window.from.day()).unwrap_or(0);
         let to = u32::try_from(window.to.day()).unwrap_or(0);
-        uses.active
-            .iter()
-            .filter(|day| (from..=to).contains(day))
-            .count() as u32
+        uses.active.iter().filter(|day| (from..=to).contains(day)).count() as u32
     });
     let levels = levels
         .iter()
@@ -236,6 +207,7 @@ fn one(
         last_used,
         active_days: active,
         observed_days: judged.observed_days,
+        is_watched: judged.is_watched,
         observable: judged.observable,
         usage: range,
     }
@@ -261,9 +233,7 @@ fn count(
 ) -> (Counts, BTreeMap<Status, u64>) {
     let mut sets: BTreeMap<Status, ActionSet> = BTreeMap::new();
     for row in &judged.rows {
-        sets.entry(row.status)
-            .or_default()
-            .extend(row.actions.iter().copied());
+        sets.entry(row.status).or_default().extend(row.actions.iter().copied());
     }
     let mut seen = ActionSet::new();
     let mut by_status = BTreeMap::new();
@@ -317,10 +287,7 @@ pub struct Analysis<'a> {
 impl Analysis<'_> {
     /// An identity's intent.
     pub fn intent(&self, gap: &IdentityGap) -> Option<&Intent> {
-        self.input
-            .intents
-            .get(gap.identity)
-            .and_then(Option::as_ref)
+        self.input.intents.get(gap.identity).and_then(Option::as_ref)
     }
 
     /// An identity.
@@ -335,12 +302,8 @@ impl Analysis<'_> {
 
     /// Credentials of an identity.
     pub fn credentials_of(&self, identity: &str) -> &[Credential] {
-        let from = self
-            .credentials
-            .partition_point(|one| *one.identity < *identity);
-        let to = self
-            .credentials
-            .partition_point(|one| *one.identity <= *identity);
+        let from = self.credentials.partition_point(|one| *one.identity < *identity);
+        let to = self.credentials.partition_point(|one| *one.identity <= *identity);
         &self.credentials[from..to.max(from)]
     }
 }

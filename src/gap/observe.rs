@@ -37,11 +37,24 @@ impl Observed {
 #[derive(Debug, Clone)]
 struct Compiled {
     actions: ActionSet,
+    rw: Rw,
+    source: Source,
     region: Option<Str>,
     resources: Option<Glob>,
     covered: Intervals,
     basis: Str,
     own_policies_only: bool,
+}
+
+impl Compiled {
+    /// A selector of a trail of one Region records a resource only if it is in that Region, which not every ARN
+    /// says; what was seen in a Region's log is there.
+    fn speaks_in_region_of(&self, resource: &str) -> bool {
+        match (&self.region, self.source) {
+            (Some(region), Source::StatedLog) => resource.split(':').nth(3) == Some(region),
+            _ => true,
+        }
+    }
 }
 
 /// Coverage of one account: actions in groups that the same claims cover.
@@ -68,21 +81,15 @@ impl Observer {
         catalogue: &RunCatalogue,
         accounts: &BTreeSet<(Str, Str)>,
     ) -> Observer {
-        let mut observer = Observer {
-            never_logged: catalogue.class(NEVER_LOGGED),
-            ..Observer::default()
-        };
+        let mut observer =
+            Observer { never_logged: catalogue.class(NEVER_LOGGED), ..Observer::default() };
         let mut shared: BTreeMap<(Str, Str), Vec<Compiled>> = BTreeMap::new();
         for claim in claims {
             let actions = select(claim, catalogue, &observer.never_logged);
             match (&claim.scope, claim.says) {
                 (ClaimScope::Identity(id), Says::NotSeen) => {
                     let compiled = compile(claim, actions);
-                    observer
-                        .identities
-                        .entry(id.clone())
-                        .or_default()
-                        .push(compiled);
+                    observer.identities.entry(id.clone()).or_default().push(compiled);
                 }
                 // Only attempts at single actions keep an action from being called unused; an attempt at a
                 // service does not say which action.
@@ -90,21 +97,14 @@ impl Observer {
                     if matches!(claim.actions, Select::Pattern(_)) =>
                 {
                     let attempt = (actions, claim.covered.clone());
-                    observer
-                        .attempts
-                        .entry(id.clone())
-                        .or_default()
-                        .push(attempt);
+                    observer.attempts.entry(id.clone()).or_default().push(attempt);
                 }
                 (ClaimScope::Account(account), Says::NotSeen) => {
                     let key = (claim.platform.clone(), account.clone());
                     shared.entry(key).or_default().push(compile(claim, actions));
                 }
                 (ClaimScope::Platform, Says::NotSeen) => {
-                    for key in accounts
-                        .iter()
-                        .filter(|(platform, _)| *platform == claim.platform)
-                    {
+                    for key in accounts.iter().filter(|(platform, _)| *platform == claim.platform) {
                         let compiled = compile(claim, actions.clone());
                         shared.entry(key.clone()).or_default().push(compiled);
                     }
@@ -114,7 +114,9 @@ impl Observer {
         }
         for (key, claims) in shared {
             let all = catalogue.platform(&key.0);
-            observer.accounts.insert(key, Account::new(claims, all));
+            let unsure: ActionSet =
+                all.iter().filter(|id| catalogue.entry(*id).log_reads.is_none()).collect();
+            observer.accounts.insert(key, Account::new(claims, all, &unsure));
         }
         observer
     }
@@ -130,11 +132,7 @@ impl Observer {
         let key = (identity.platform.clone(), identity.account.clone());
         let mut groups: Vec<(ActionSet, Observed)> = Vec::new();
         let mut rest = actions.clone();
-        for (set, observed) in self
-            .accounts
-            .get(&key)
-            .map_or(&[][..], |account| &account.groups)
-        {
+        for (set, observed) in self.accounts.get(&key).map_or(&[][..], |account| &account.groups) {
             let mine = &rest & set;
             if !mine.is_empty() {
                 rest -= &mine;
@@ -142,16 +140,9 @@ impl Observer {
             }
         }
         groups.push((rest, Observed::default()));
-        for claim in self
-            .identities
-            .get(&identity.id)
-            .map_or(&[][..], Vec::as_slice)
-        {
-            let speaks_of = if claim.own_policies_only {
-                &claim.actions & own
-            } else {
-                claim.actions.clone()
-            };
+        for claim in self.identities.get(&identity.id).map_or(&[][..], Vec::as_slice) {
+            let speaks_of =
+                if claim.own_policies_only { &claim.actions & own } else { claim.actions.clone() };
             groups = groups
                 .into_iter()
                 .flat_map(|(set, observed)| {
@@ -175,21 +166,15 @@ impl Observer {
         let Some(account) = self.accounts.get(&key) else {
             return Observed::default();
         };
-        let claims: Vec<&Compiled> = account
-            .limited
-            .iter()
-            .filter(|claim| claim.actions.contains(action))
-            .collect();
+        let claims: Vec<&Compiled> =
+            account.limited.iter().filter(|claim| claim.actions.contains(action)).collect();
         let mut all: Option<Observed> = None;
         for pattern in resources {
             let wanted = Glob::new(pattern);
             let mut here = Observed::default();
             for claim in &claims {
-                let inside = claim
-                    .resources
-                    .as_ref()
-                    .is_none_or(|limit| limit.contains(&wanted));
-                if inside {
+                let inside = claim.resources.as_ref().is_none_or(|limit| limit.contains(&wanted));
+                if inside && claim.speaks_in_region_of(pattern) {
                     here.join(&claim.covered, &claim.basis);
                 }
             }
@@ -201,16 +186,13 @@ impl Observer {
                 },
             });
         }
-        all.filter(|observed| !observed.covered.is_empty())
-            .unwrap_or_default()
+        all.filter(|observed| !observed.covered.is_empty()).unwrap_or_default()
     }
 
     /// Whether the account has resource-limited claims at all.
     pub fn has_limited(&self, identity: &Identity) -> bool {
         let key = (identity.platform.clone(), identity.account.clone());
-        self.accounts
-            .get(&key)
-            .is_some_and(|account| !account.limited.is_empty())
+        self.accounts.get(&key).is_some_and(|account| !account.limited.is_empty())
     }
 
     /// Actions that a report says were tried, with when: allowed or denied, it does not say.
@@ -222,6 +204,8 @@ impl Observer {
 fn compile(claim: &Claim, actions: ActionSet) -> Compiled {
     Compiled {
         actions,
+        rw: claim.rw,
+        source: claim.source,
         region: claim.region.clone(),
         resources: claim.resources.as_deref().map(Glob::new),
         covered: claim.covered.clone(),
@@ -239,37 +223,30 @@ fn select(claim: &Claim, catalogue: &RunCatalogue, never_logged: &ActionSet) -> 
         Select::Class(class) => &catalogue.class(class) & &catalogue.platform(&claim.platform),
         Select::Pattern(pattern) => (*catalogue.expand(&claim.platform, pattern)).clone(),
     };
-    if !matches!(
-        claim.source,
-        Source::LastUsed | Source::Table | Source::Recommender
-    ) {
+    if !matches!(claim.source, Source::LastUsed | Source::Table | Source::Recommender) {
         actions -= never_logged;
     }
+    // Of an action that is not certainly marked as a read or a change a claim about one of them speaks only
+    // together with a claim about the other: `Account::new` sees to that.
+    let speaks_of = |id: &ActionId, reads: bool| {
+        catalogue.entry(*id).log_reads.is_none_or(|log_reads| log_reads == reads)
+    };
     match claim.rw {
         Rw::All => actions,
-        Rw::Read => actions
-            .iter()
-            .filter(|id| catalogue.entry(*id).level.is_read())
-            .collect(),
-        Rw::Write => actions
-            .iter()
-            .filter(|id| !catalogue.entry(*id).level.is_read())
-            .collect(),
+        Rw::Read => actions.iter().filter(|id| speaks_of(id, true)).collect(),
+        Rw::Write => actions.iter().filter(|id| speaks_of(id, false)).collect(),
     }
 }
 
 impl Account {
-    fn new(claims: Vec<Compiled>, all: ActionSet) -> Account {
-        let (limited, whole): (Vec<Compiled>, Vec<Compiled>) = claims
-            .into_iter()
-            .partition(|claim| claim.resources.is_some());
-        let regions: BTreeSet<&Str> = whole
-            .iter()
-            .chain(&limited)
-            .filter_map(|claim| claim.region.as_ref())
-            .collect();
+    fn new(claims: Vec<Compiled>, all: ActionSet, unsure: &ActionSet) -> Account {
+        let (limited, whole): (Vec<Compiled>, Vec<Compiled>) =
+            claims.into_iter().partition(|claim| claim.resources.is_some());
+        let regions: BTreeSet<&Str> =
+            whole.iter().chain(&limited).filter_map(|claim| claim.region.as_ref()).collect();
         // Refine: actions that exactly the same claims cover stay together.
-        let mut groups: Vec<(ActionSet, Vec<usize>)> = vec![(all, Vec::new())];
+        let mut groups: Vec<(ActionSet, Vec<usize>)> =
+            vec![(&all & unsure, Vec::new()), (all - unsure, Vec::new())];
         for (number, claim) in whole.iter().enumerate() {
             groups = groups
                 .into_iter()
@@ -288,11 +265,29 @@ impl Account {
             .filter(|(_, by)| !by.is_empty())
             .map(|(set, by)| {
                 let claims: Vec<&Compiled> = by.iter().map(|number| &whole[*number]).collect();
-                (set, over_regions(&claims, &regions))
+                let observed = if set.is_disjoint(unsure) {
+                    over_regions(&claims, &regions)
+                } else {
+                    both_kinds(&claims, &regions)
+                };
+                (set, observed)
             })
             .filter(|(_, observed)| !observed.covered.is_empty())
             .collect();
         Account { groups, limited }
+    }
+}
+
+/// Times in which reads and changes both were covered.
+fn both_kinds(claims: &[&Compiled], regions: &BTreeSet<&Str>) -> Observed {
+    let of = |other: Rw| -> Vec<&Compiled> {
+        claims.iter().copied().filter(|claim| claim.rw != other).collect()
+    };
+    let (reads, changes) =
+        (over_regions(&of(Rw::Write), regions), over_regions(&of(Rw::Read), regions));
+    Observed {
+        covered: reads.covered.intersect(&changes.covered),
+        basis: reads.basis.union(&changes.basis).cloned().collect(),
     }
 }
 
@@ -305,10 +300,7 @@ fn over_regions(claims: &[&Compiled], regions: &BTreeSet<&Str>) -> Observed {
     let mut all: Option<Observed> = None;
     for region in regions {
         let mut here = Observed::default();
-        for claim in claims
-            .iter()
-            .filter(|claim| claim.region.as_ref() == Some(*region))
-        {
+        for claim in claims.iter().filter(|claim| claim.region.as_ref() == Some(*region)) {
             here.join(&claim.covered, &claim.basis);
         }
         all = Some(match all {
@@ -339,7 +331,7 @@ mod tests {
     }
 
     fn catalogue() -> RunCatalogue {
-        let facts = |_: &str, name: &str, _: Option<&crate::catalogue::Action>| Facts {
+        let facts = |_: &str, name: &str, action: Option<&crate::catalogue::Action>| Facts {
             class: match name {
                 "s3:GetObject" => "data:AWS::S3::Object".into(),
                 "iam:PassRole" => NEVER_LOGGED.into(),
@@ -347,6 +339,10 @@ mod tests {
             },
             touches_data: false,
             level: None,
+            log_reads: crate::platform::aws::classes::log_reads(
+                name,
+                action.map_or(crate::model::AccessLevel::Unknown, |action| action.level),
+            ),
         };
         RunCatalogue::build(&[("aws".into(), Catalogue::aws())], &[], &facts)
     }
@@ -381,11 +377,7 @@ mod tests {
         let id = catalogue.id("aws", action).unwrap();
         let set = ActionSet::from_iter([id]);
         let groups = observer.groups(&identity(), &set, &set);
-        groups
-            .into_iter()
-            .map(|(_, seen)| seen.covered)
-            .next()
-            .unwrap_or_default()
+        groups.into_iter().map(|(_, seen)| seen.covered).next().unwrap_or_default()
     }
 
     #[test]
@@ -393,38 +385,34 @@ mod tests {
         let class = || Select::Class("management".into());
         let one = claim(class(), Some("eu-west-1"), Rw::All, 0, 90);
         let other = claim(class(), Some("us-east-1"), Rw::All, 30, 90);
-        assert_eq!(
-            observed(std::slice::from_ref(&one), "ec2:RunInstances").days(),
-            90
-        );
-        assert_eq!(
-            observed(&[one.clone(), other], "ec2:RunInstances").days(),
-            60
-        );
+        assert_eq!(observed(std::slice::from_ref(&one), "ec2:RunInstances").days(), 90);
+        assert_eq!(observed(&[one.clone(), other], "ec2:RunInstances").days(), 60);
         let reads_only = claim(class(), Some("us-east-1"), Rw::Read, 0, 90);
         assert!(observed(&[one, reads_only], "ec2:RunInstances").is_empty());
+    }
+
+    #[test]
+    fn a_log_of_changes_alone_does_not_speak_of_calls_that_the_log_marks_as_reads() {
+        let class = || Select::Class("management".into());
+        let changes = claim(class(), None, Rw::Write, 0, 90);
+        let reads = claim(class(), None, Rw::Read, 0, 90);
+        assert_eq!(observed(std::slice::from_ref(&changes), "ec2:RunInstances").days(), 90);
+        // `kms:Decrypt` is a change by the catalogue and a read in the log.
+        assert!(observed(std::slice::from_ref(&changes), "kms:Decrypt").is_empty());
+        assert_eq!(observed(&[changes, reads], "kms:Decrypt").days(), 90);
     }
 
     #[test]
     fn a_log_never_speaks_of_what_no_call_carries() {
         let everything = claim(Select::Everything, None, Rw::All, 0, 90);
         assert!(observed(std::slice::from_ref(&everything), "iam:PassRole").is_empty());
-        let never_used = Claim {
-            source: Source::LastUsed,
-            ..everything
-        };
+        let never_used = Claim { source: Source::LastUsed, ..everything };
         assert_eq!(observed(&[never_used], "iam:PassRole").days(), 90);
     }
 
     #[test]
     fn a_limited_claim_does_not_speak_beyond_its_resources() {
-        let mut limited = claim(
-            Select::Class("data:AWS::S3::Object".into()),
-            None,
-            Rw::All,
-            0,
-            90,
-        );
+        let mut limited = claim(Select::Class("data:AWS::S3::Object".into()), None, Rw::All, 0, 90);
         limited.resources = Some("arn:aws:s3:::a/*".into());
         let catalogue = catalogue();
         let accounts = BTreeSet::from([("aws".into(), "1".into())]);
@@ -433,11 +421,6 @@ mod tests {
         let inside = observer.limited(&identity(), id, &["arn:aws:s3:::a/x/*".into()]);
         assert_eq!(inside.covered.days(), 90);
         let beyond = ["arn:aws:s3:::a/*".into(), "arn:aws:s3:::b/*".into()];
-        assert!(
-            observer
-                .limited(&identity(), id, &beyond)
-                .covered
-                .is_empty()
-        );
+        assert!(observer.limited(&identity(), id, &beyond).covered.is_empty());
     }
 }

@@ -289,6 +289,8 @@ pub struct IdentityGap {
     pub active_days: u32,
     /// Days of the window in which most of its granted actions were observable.
     pub observed_days: u32,
+    /// Whether use would have been seen since its last sign of use.
+    pub is_watched: bool,
     /// Granted actions that are observable.
     pub observable: ActionSet,
     /// Whether the evidence shows that it was not used at all in its observed time.

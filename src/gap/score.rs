@@ -35,11 +35,7 @@ impl Weights {
         let weight = |id: ActionId| {
             let entry = catalogue.entry(id);
             let weight = level_weight(entry.level, entry.touches_data);
-            if escalation.actions.contains(id) {
-                weight * ESCALATION
-            } else {
-                weight
-            }
+            if escalation.actions.contains(id) { weight * ESCALATION } else { weight }
         };
         Weights((0..catalogue.len() as ActionId).map(weight).collect())
     }
@@ -60,18 +56,13 @@ impl Weights {
                     continue;
                 }
             };
-            let unlimited = row.granted_by.iter().any(|at| {
-                grants
-                    .rows
-                    .get(*at as usize)
-                    .is_some_and(|row| row.is_unlimited())
-            });
-            let factor = if unlimited { UNLIMITED } else { 1.0 };
-            let weight: f64 = row
-                .actions
+            let unlimited = row
+                .granted_by
                 .iter()
-                .map(|id| self.0.get(*id as usize).copied().unwrap_or(1.0))
-                .sum();
+                .any(|at| grants.rows.get(*at as usize).is_some_and(|row| row.is_unlimited()));
+            let factor = if unlimited { UNLIMITED } else { 1.0 };
+            let weight: f64 =
+                row.actions.iter().map(|id| self.0.get(*id as usize).copied().unwrap_or(1.0)).sum();
             let term = by_status.entry(row.status).or_default();
             term.0 += weight * factor;
             term.1 += weight * factor * share;
@@ -80,11 +71,7 @@ impl Weights {
         let unsupported: f64 = by_status.values().map(|term| term.1).sum();
         let terms = by_status
             .into_iter()
-            .map(|(status, (granted, unsupported))| ScoreTerm {
-                status,
-                granted,
-                unsupported,
-            })
+            .map(|(status, (granted, unsupported))| ScoreTerm { status, granted, unsupported })
             .collect();
         let score = (granted > 0.0).then(|| (100.0 * unsupported / granted).round() as u32);
         (score, terms)

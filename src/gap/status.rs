@@ -77,11 +77,7 @@ impl Uses {
 
     /// Actions with allowed use.
     fn allowed(&self) -> ActionSet {
-        self.by_action
-            .iter()
-            .filter(|(_, one)| one.allowed > 0)
-            .map(|(id, _)| *id)
-            .collect()
+        self.by_action.iter().filter(|(_, one)| one.allowed > 0).map(|(id, _)| *id).collect()
     }
 }
 
@@ -108,6 +104,7 @@ pub(super) struct Judged {
     pub(super) violations: Vec<Violation>,
     pub(super) observable: ActionSet,
     pub(super) observed_days: u32,
+    pub(super) is_watched: bool,
 }
 
 /// An observed group of actions.
@@ -151,11 +148,17 @@ impl Judge<'_> {
         for group in groups.iter().filter(|group| group.is_enough) {
             judged.observable |= &group.actions & granted;
         }
-        judged.observed_days = groups
+        let observed: u64 =
+            groups.iter().map(|group| group.actions.intersection_len(granted)).sum();
+        let largest = groups
             .iter()
-            .map(|group| (group.actions.intersection_len(granted), group.days))
-            .max()
-            .map_or(0, |(_, days)| days);
+            .map(|group| (group.actions.intersection_len(granted), group.days, group))
+            .max_by_key(|(size, days, _)| (*size, *days))
+            .filter(|(size, ..)| *size >= granted.len().saturating_sub(observed));
+        if let Some((_, days, group)) = largest {
+            judged.observed_days = days;
+            judged.is_watched = self.is_watched(group);
+        }
         for action in &used {
             self.used(action, &groups, &mut judged);
         }
@@ -171,6 +174,15 @@ impl Judge<'_> {
             ))
         });
         judged
+    }
+
+    /// Whether use of a group of actions would have been seen since the identity's last sign of use.
+    fn is_watched(&self, group: &Group) -> bool {
+        let last = self.uses.last.max(self.identity.last_used);
+        let (Some(as_of), Some(last)) = (self.frame.as_of, last) else { return false };
+        let since = Intervals::span(last, as_of);
+        let seen = group.observed.covered.intersect(&since);
+        seen.seconds() as f64 >= ENOUGH * since.seconds() as f64
     }
 
     /// Actions that the identity's own policies grant.
@@ -219,13 +231,7 @@ impl Judge<'_> {
             is_enough = !seen.is_empty() && seen.seconds() as f64 >= needed;
         }
         let basis = observed.basis.iter().cloned().collect();
-        Group {
-            actions,
-            observed,
-            days,
-            is_enough,
-            basis,
-        }
+        Group { actions, observed, days, is_enough, basis }
     }
 
     fn group_of<'g>(&self, groups: &'g [Group], action: ActionId) -> Option<&'g Group> {
@@ -238,12 +244,12 @@ impl Judge<'_> {
             return;
         };
         let covering = self.covering(action);
-        let (explained, unexplained): (Vec<u32>, Vec<u32>) = one
-            .rows
-            .iter()
-            .copied()
-            .partition(|row| self.is_explained(*row, &covering));
         // A permission that is only inferred from another call is no proof of a missing grant.
+        let is_granted = self.grants.actions.contains(action);
+        let (explained, unexplained): (Vec<u32>, Vec<u32>) =
+            one.rows.iter().copied().partition(|row| {
+                self.is_explained(*row, &covering) || (!one.is_named && is_granted)
+            });
         if !unexplained.is_empty() && one.is_named {
             judged.rows.push(self.use_row(
                 action,
@@ -273,7 +279,10 @@ impl Judge<'_> {
         }
         if !within_intent.is_empty() {
             let mut row = self.use_row(action, Status::Used, one, &within_intent, &covering);
-            self.mark_stale(action, groups, &mut row);
+            // What is still used outside of the intent is not stale: one action, one advice.
+            if outside.is_empty() {
+                self.mark_stale(action, groups, &mut row);
+            }
             judged.rows.push(row);
         }
         self.drift_of_used(action, &covering, judged);
@@ -331,16 +340,14 @@ impl Judge<'_> {
         let row = &self.frame.usage[usage as usize];
         let rows = || covering.iter().map(|at| &self.grants.rows[*at as usize]);
         let reaches = |grant: &crate::model::GrantRow| match &row.scope {
-            ScopeSet::One(scope) => grant
-                .resources
-                .iter()
-                .any(|pattern| reaches(pattern, scope)),
+            ScopeSet::One(scope) => grant.resources.iter().any(|pattern| reaches(pattern, scope)),
             ScopeSet::Unknown | ScopeSet::Overflow => true,
         };
-        if !rows().any(reaches) {
+        let mut reaching = rows().filter(|grant| reaches(grant)).peekable();
+        if reaching.peek().is_none() {
             return false;
         }
-        if rows().any(|grant| grant.decision == Decision::Allow) {
+        if reaching.any(|grant| grant.decision == Decision::Allow) {
             return true;
         }
         !self.breaks_conditions(row)
@@ -377,11 +384,7 @@ impl Judge<'_> {
     fn violation(&self, action: ActionId, usage: u32) -> Option<Violation> {
         let row = &self.frame.usage[usage as usize];
         let breaches = within::breaches(self.intent?, row, self.frame.window)?;
-        Some(Violation {
-            usage,
-            action,
-            breaches,
-        })
+        Some(Violation { usage, action, breaches })
     }
 
     fn use_row(
@@ -392,10 +395,7 @@ impl Judge<'_> {
         rows: &[u32],
         covering: &[u32],
     ) -> PermissionRow {
-        let usage = || {
-            rows.iter()
-                .map(|number| &self.frame.usage[*number as usize])
-        };
+        let usage = || rows.iter().map(|number| &self.frame.usage[*number as usize]);
         let scopes: BTreeSet<Str> = usage()
             .filter_map(|row| match &row.scope {
                 ScopeSet::One(scope) => Some(scope.clone()),
@@ -403,9 +403,7 @@ impl Judge<'_> {
                 ScopeSet::Unknown => None,
             })
             .collect();
-        let last = usage()
-            .map(|row| (row.last, row.last_place))
-            .max_by_key(|(last, _)| *last);
+        let last = usage().map(|row| (row.last, row.last_place)).max_by_key(|(last, _)| *last);
         PermissionRow {
             service: self.frame.catalogue.entry(action).service.clone(),
             actions: vec![action],
@@ -429,9 +427,7 @@ impl Judge<'_> {
 
     fn is_conditional(&self, covering: &[u32]) -> bool {
         !covering.is_empty()
-            && covering
-                .iter()
-                .all(|at| self.grants.rows[*at as usize].decision != Decision::Allow)
+            && covering.iter().all(|at| self.grants.rows[*at as usize].decision != Decision::Allow)
     }
 
     /// On a used action, the part of its grant that the intent excludes.
@@ -542,19 +538,15 @@ impl Judge<'_> {
                 row.intent = Some((spot, why));
             }
             row.observed_days = key.days;
-            row.basis = key
-                .group
-                .map_or_else(|| Arc::new([]) as Arc<[Str]>, |at| groups[at].basis.clone());
+            row.basis =
+                key.group.map_or_else(|| Arc::new([]) as Arc<[Str]>, |at| groups[at].basis.clone());
             judged.rows.push(row);
         }
     }
 
     fn limited(&self, action: ActionId, by: &[u32]) -> Group {
         let resources = self.granted_resources(by);
-        let observed = self
-            .frame
-            .observer
-            .limited(self.identity, action, &resources);
+        let observed = self.frame.observer.limited(self.identity, action, &resources);
         self.group(ActionSet::from_iter([action]), observed, None)
     }
 
@@ -566,11 +558,7 @@ impl Judge<'_> {
                     .iter()
                     .flat_map(|at| self.grants.rows[*at as usize].resources.iter().cloned())
                     .collect();
-                if all.contains("*") {
-                    Arc::new(["*".into()])
-                } else {
-                    all.into_iter().collect()
-                }
+                if all.contains("*") { Arc::new(["*".into()]) } else { all.into_iter().collect() }
             }
         }
     }
@@ -604,14 +592,9 @@ impl Judge<'_> {
             .any(|(set, at)| set.contains(action) && !is_explained_by_denial(one, at));
         let reason = if tried_by_report || one.is_some_and(|one| one.undetermined > 0) {
             Some(Reason::Attempted)
-        } else if self
-            .uses
-            .unmapped
-            .contains(&*entry.service.to_ascii_lowercase())
-        {
-            Some(Reason::Unmapped)
         } else if is_enough {
-            None
+            let service = entry.service.to_ascii_lowercase();
+            self.uses.unmapped.contains(&*service).then_some(Reason::Unmapped)
         } else if &**self.frame.catalogue.class_of(action) == NEVER_LOGGED {
             Some(Reason::NeverLogged)
         } else if by.iter().all(|at| self.is_open(*at)) {
@@ -656,10 +639,7 @@ impl Judge<'_> {
             return;
         }
         for pattern in within::intended(intent) {
-            let set = self
-                .frame
-                .catalogue
-                .expand(&self.identity.platform, &pattern);
+            let set = self.frame.catalogue.expand(&self.identity.platform, &pattern);
             let held = !set.is_disjoint(&self.grants.actions) || !set.is_disjoint(used);
             let by_text = || {
                 self.grants.actions.iter().any(|id| {
@@ -687,9 +667,7 @@ fn is_explained_by_denial(one: Option<&Use>, at: &Intervals) -> bool {
         return true;
     };
     let denied = one.and_then(|one| one.last_denied);
-    denied.is_some_and(|denied| {
-        from.plus_seconds(-900) <= denied.plus_seconds(1) && to.plus_seconds(-900) <= denied
-    })
+    denied.is_some_and(|denied| from.plus_seconds(-900) <= denied && denied <= to.plus_seconds(900))
 }
 
 /// Whether a grant's resource pattern can reach something in a scope. A scope is a container: a pattern for

@@ -40,10 +40,7 @@ pub(super) fn beyond(intent: &Intent, entry: &Entry, row: &GrantRow) -> Vec<Beyo
 /// Patterns of actions that the intent allows.
 pub(super) fn intended(intent: &Intent) -> Vec<String> {
     let rules = intent.allow.iter().flat_map(|allow| &allow.value);
-    rules
-        .flat_map(|rule| &rule.actions)
-        .map(|glob| glob.as_str().to_string())
-        .collect()
+    rules.flat_map(|rule| &rule.actions).map(|glob| glob.as_str().to_string()).collect()
 }
 
 /// Whether a scope is labelled as production, or with a sensitivity above the intent's limit.
@@ -53,8 +50,5 @@ pub fn is_production_or_sensitive(intent: &Intent, scope: &ScopeSet) -> bool {
     };
     let environment: Option<&Str> = intent.environment_of(scope);
     environment.is_some_and(|environment| environment.to_ascii_lowercase().contains("prod"))
-        || matches!(
-            intent.data_on(&ScopeSet::One(scope.clone())),
-            Within::Outside(_)
-        )
+        || matches!(intent.data_on(&ScopeSet::One(scope.clone())), Within::Outside(_))
 }

@@ -67,12 +67,7 @@ pub struct Breach {
 
 impl Breach {
     pub(super) fn new(facet: Facet, spot: Spot, why: String) -> Breach {
-        Breach {
-            facet,
-            spot,
-            why,
-            slots: RoaringBitmap::new(),
-        }
+        Breach { facet, spot, why, slots: RoaringBitmap::new() }
     }
 }
 
@@ -209,11 +204,7 @@ impl Intent {
                 }
             }
         }
-        if is_open {
-            Within::Undecided
-        } else {
-            Within::Inside
-        }
+        if is_open { Within::Undecided } else { Within::Inside }
     }
 
     /// As [`Intent::action_resource`], for one resource by name.
@@ -310,11 +301,7 @@ impl Intent {
                 }
             }
         }
-        if is_open {
-            Within::Undecided
-        } else {
-            Within::Inside
-        }
+        if is_open { Within::Undecided } else { Within::Inside }
     }
 
     /// The sensitivity of a resource, by the last rule of `labels:` that matches.
@@ -334,10 +321,7 @@ impl Intent {
         let rules = &self.labels.sensitivities;
         let scope = match resource {
             ScopeSet::One(scope) => scope,
-            _ if rules
-                .iter()
-                .all(|rule| self.labels.rank(&rule.sensitivity) <= limit) =>
-            {
+            _ if rules.iter().all(|rule| self.labels.rank(&rule.sensitivity) <= limit) => {
                 return Within::Inside;
             }
             _ => return Within::Undecided,
@@ -358,22 +342,16 @@ impl Intent {
                 }
             }
         }
-        if is_open {
-            Within::Undecided
-        } else {
-            Within::Inside
-        }
+        if is_open { Within::Undecided } else { Within::Inside }
     }
 
     /// Whether a later rule labels a part of the scope lower than the limit.
     fn lowered_within(&self, rule: &LabelRule, scope: &str, limit: usize) -> bool {
         let later = self.labels.sensitivities.iter().rev();
-        later
-            .take_while(|other| other.spot != rule.spot)
-            .any(|other| {
-                cover_scope(&other.matches, scope) == Cover::Partly
-                    && self.labels.rank(&other.sensitivity) <= limit
-            })
+        later.take_while(|other| other.spot != rule.spot).any(|other| {
+            cover_scope(&other.matches, scope) == Cover::Partly
+                && self.labels.rank(&other.sensitivity) <= limit
+        })
     }
 
     /// The use that happened after the end. `last` decides where `slots` are not kept.
@@ -411,9 +389,7 @@ impl Intent {
         let place = self.destination(&row.action, &regions, &row.scope);
         out.add(Facet::Destination, place);
         out.add(Facet::Data, self.data_on(&row.scope));
-        let last = row
-            .last
-            .filter(|last| from.is_none_or(|from| *last >= from));
+        let last = row.last.filter(|last| from.is_none_or(|from| *last >= from));
         out.breaches.extend(self.after_end(&slots, last));
         out
     }
@@ -460,11 +436,7 @@ pub(super) fn on_facet(rule: &Rule) -> Facet {
 
 pub(super) fn denied(rule: &Rule, facet: Facet) -> Breach {
     let names: Vec<&str> = rule.actions.iter().map(Glob::as_str).take(3).collect();
-    Breach::new(
-        facet,
-        rule.spot,
-        format!("denied by `{}`", names.join(", ")),
-    )
+    Breach::new(facet, rule.spot, format!("denied by `{}`", names.join(", ")))
 }
 
 pub(super) fn not_allowed(spot: Spot, near: Option<&Rule>, action: &str) -> Breach {

@@ -116,11 +116,8 @@ impl Config {
 
     /// A warning about a place in the file, with its source line.
     pub fn warning(&self, spot: Spot, message: impl Into<String>) -> Diagnostic {
-        let length = self
-            .text
-            .lines()
-            .nth(spot.line.saturating_sub(1) as usize)
-            .map_or(1, |line| {
+        let length =
+            self.text.lines().nth(spot.line.saturating_sub(1) as usize).map_or(1, |line| {
                 let before = spot.column.saturating_sub(1) as usize;
                 line.trim_end().chars().count().saturating_sub(before)
             });
@@ -134,9 +131,7 @@ impl Config {
 
     /// Rank of a sensitivity, 0 for the least sensitive.
     pub fn rank(&self, sensitivity: &str) -> Option<usize> {
-        self.sensitivities
-            .iter()
-            .position(|word| &**word == sensitivity)
+        self.sensitivities.iter().position(|word| &**word == sensitivity)
     }
 }
 
@@ -267,13 +262,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Gate {
-        Gate {
-            fail_on: Field {
-                value: "high",
-                spot: Spot::default(),
-            },
-            new_only: true,
-        }
+        Gate { fail_on: Field { value: "high", spot: Spot::default() }, new_only: true }
     }
 }
 

@@ -16,11 +16,7 @@ pub(super) enum Cover {
 pub(super) fn cover_action(patterns: &[Glob], action: &str) -> Cover {
     let one = |glob: &Glob| {
         if !action.contains(['*', '?']) {
-            return if glob.matches(action) {
-                Cover::Full
-            } else {
-                Cover::None
-            };
+            return if glob.matches(action) { Cover::Full } else { Cover::None };
         }
         let action = Glob::fold(action);
         if glob.contains(&action) {
@@ -61,11 +57,7 @@ pub(super) fn cover_scope(glob: &Glob, scope: &str) -> Cover {
     for (at, _) in pattern.match_indices(['/', ':']) {
         let (container, rest) = (&pattern[..at], &pattern[at + 1..]);
         if separators(container) == wanted && Glob::new(container).matches(scope) {
-            return if rest == "*" {
-                Cover::Full
-            } else {
-                Cover::Partly
-            };
+            return if rest == "*" { Cover::Full } else { Cover::Partly };
         }
     }
     Cover::None
@@ -103,9 +95,7 @@ pub(super) fn account_of(resource: &str) -> Option<&str> {
         Some(full) => full.split_once('/')?.1,
         None => resource.strip_prefix('/').unwrap_or(resource),
     };
-    let rest = path
-        .strip_prefix("projects/")
-        .or_else(|| path.strip_prefix("subscriptions/"))?;
+    let rest = path.strip_prefix("projects/").or_else(|| path.strip_prefix("subscriptions/"))?;
     let account = rest.split('/').next()?;
     (!account.is_empty()).then_some(account)
 }
@@ -139,7 +129,5 @@ const GLOBAL_SERVICES: [&str; 21] = [
 
 pub(super) fn is_global(action: &str) -> bool {
     let service = action.split_once(':').map_or(action, |(prefix, _)| prefix);
-    GLOBAL_SERVICES
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(service))
+    GLOBAL_SERVICES.iter().any(|name| name.eq_ignore_ascii_case(service))
 }

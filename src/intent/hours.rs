@@ -14,15 +14,8 @@ const DAY: i64 = 86_400;
 const MINUTE: i64 = 60;
 
 /// Names of days, Monday first.
-const DAYS: [&str; 7] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-];
+const DAYS: [&str; 7] =
+    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// Hours on some days of the week: `from` inclusive, `to` exclusive. If `to` is earlier than `from` they span
 /// midnight, and the day is the one on which they begin.
@@ -52,12 +45,7 @@ impl Hours {
             return Err("no day is named");
         }
         let to = if to < from { to + 1_440 } else { to };
-        Ok(Hours {
-            zone,
-            days,
-            from: i64::from(from) * MINUTE,
-            to: i64::from(to) * MINUTE,
-        })
+        Ok(Hours { zone, days, from: i64::from(from) * MINUTE, to: i64::from(to) * MINUTE })
     }
 
     /// Whether the whole quarter-hour lies outside of the hours. A quarter-hour that is partly inside is not
@@ -140,11 +128,7 @@ pub fn parse_clock(text: &str) -> Option<u32> {
     let (hour, minute) = text.split_once(':')?;
     let number = |part: &str| {
         let digits = (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-        if digits {
-            part.parse::<u32>().ok()
-        } else {
-            None
-        }
+        if digits { part.parse::<u32>().ok() } else { None }
     };
     if minute.len() != 2 {
         return None;
@@ -162,13 +146,7 @@ mod tests {
         let mut named = [false; 7];
         parse_days(days, &mut named).unwrap();
         let zone = TimeZone::get(zone).unwrap();
-        Hours::new(
-            zone,
-            named,
-            parse_clock(from).unwrap(),
-            parse_clock(to).unwrap(),
-        )
-        .unwrap()
+        Hours::new(zone, named, parse_clock(from).unwrap(), parse_clock(to).unwrap()).unwrap()
     }
 
     fn outside(hours: &Hours, time: &str) -> bool {
@@ -248,11 +226,7 @@ mod tests {
             hours("Australia/Lord_Howe", "sun-sat", "01:45", "02:15"),
             hours("Asia/Kathmandu", "sat-sun", "23:50", "00:10"),
         ];
-        let moments = [
-            "2026-03-28T20:00:00Z",
-            "2026-04-04T12:00:00Z",
-            "2026-10-24T20:00:00Z",
-        ];
+        let moments = ["2026-03-28T20:00:00Z", "2026-04-04T12:00:00Z", "2026-10-24T20:00:00Z"];
         for (hours, moment) in cases.iter().flat_map(|h| moments.map(|m| (h, m))) {
             let start = Time::parse(moment).unwrap().slot();
             for slot in start..start + 96 {

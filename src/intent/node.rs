@@ -122,11 +122,7 @@ struct Raw(Value);
 
 fn node(spanned: Spanned<Raw>) -> Node {
     let length = usize::try_from(spanned.referenced.span().len()).unwrap_or(1);
-    Node {
-        value: spanned.value.0,
-        spot: spot(spanned.referenced),
-        length,
-    }
+    Node { value: spanned.value.0, spot: spot(spanned.referenced), length }
 }
 
 impl<'de> Deserialize<'de> for Raw {

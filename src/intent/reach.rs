@@ -152,12 +152,7 @@ impl Intent {
         let grant = Grant::new(patterns, except);
         let mut out = Vec::new();
         for (part, sensitivity, label) in self.labelled_above(&grant, &limit.value, action) {
-            out.push(Sensitive {
-                sensitivity,
-                pattern: part,
-                label,
-                limit: limit.spot,
-            });
+            out.push(Sensitive { sensitivity, pattern: part, label, limit: limit.spot });
         }
         out.sort();
         out.dedup();
@@ -181,11 +176,7 @@ impl Intent {
                 None => return Err(None),
                 Some(first) => limit = not_allowed(allow.spot, Some(*first), action),
             }
-            meant = join(
-                rules
-                    .iter()
-                    .map(|rule| listed(rule.resources.as_deref(), action)),
-            );
+            meant = join(rules.iter().map(|rule| listed(rule.resources.as_deref(), action)));
         }
         if let Some(resources) = &self.resources
             && let Some(list) = listed(Some(&resources.value), action)
@@ -217,10 +208,8 @@ impl Intent {
             if rule.environment == mine.value || !concerns(&rule.matches, action) {
                 continue;
             }
-            let later: Vec<Glob> = rules[at + 1..]
-                .iter()
-                .map(|rule| rule.matches.clone())
-                .collect();
+            let later: Vec<Glob> =
+                rules[at + 1..].iter().map(|rule| rule.matches.clone()).collect();
             let parts = grant.shared(&rule.matches);
             let parts = parts
                 .into_iter()
@@ -239,10 +228,7 @@ impl Intent {
             let part = part.filter(|part| !part.contains(['*', '?']));
             part.is_some_and(|part| !allowed.iter().any(|glob| glob.matches(part)))
         };
-        let limits = [
-            (&self.regions, "another Region"),
-            (&self.accounts, "another account"),
-        ];
+        let limits = [(&self.regions, "another Region"), (&self.accounts, "another account")];
         for (at, (limit, why)) in limits.into_iter().enumerate() {
             let Some(limit) = limit else { continue };
             let beyond = |glob: &&Glob| match at {
@@ -260,10 +246,7 @@ impl Intent {
             return;
         };
         let reached = self.labelled_above(grant, &max.value, action);
-        let highest = reached
-            .iter()
-            .map(|(_, word, _)| self.labels.rank(word))
-            .max();
+        let highest = reached.iter().map(|(_, word, _)| self.labels.rank(word)).max();
         let parts: Vec<Str> = reached.into_iter().map(|(part, _, _)| part).collect();
         let word = highest.and_then(|rank| self.labels.order.get(rank));
         if let Some(word) = word {
@@ -323,12 +306,7 @@ fn push_part(
         true => Extent::Whole,
         false => Extent::Part,
     };
-    out.push(Beyond {
-        breach,
-        extent,
-        patterns: parts,
-        within: Vec::new(),
-    });
+    out.push(Beyond { breach, extent, patterns: parts, within: Vec::new() });
 }
 
 fn beyond_meant(grant: &Grant, meant: &[Glob], mut breach: Breach) -> Option<Beyond> {
@@ -357,11 +335,7 @@ fn beyond_meant(grant: &Grant, meant: &[Glob], mut breach: Breach) -> Option<Bey
     }
     Some(Beyond {
         breach,
-        extent: if is_whole {
-            Extent::Whole
-        } else {
-            Extent::Part
-        },
+        extent: if is_whole { Extent::Whole } else { Extent::Part },
         patterns: texts(&beyond),
         within,
     })
@@ -374,9 +348,7 @@ fn beyond_meant(grant: &Grant, meant: &[Glob], mut breach: Breach) -> Option<Bey
 fn is_beyond(pattern: &Glob, covered: &[Glob]) -> Option<String> {
     if pattern.is_exact() {
         let name = pattern.as_str();
-        let inside = covered
-            .iter()
-            .any(|glob| cover_scope(glob, name) == Cover::Full);
+        let inside = covered.iter().any(|glob| cover_scope(glob, name) == Cover::Full);
         return (!inside).then(|| name.to_string());
     }
     if covered.iter().any(|glob| glob.contains(pattern)) {
@@ -395,11 +367,7 @@ fn is_beyond(pattern: &Glob, covered: &[Glob]) -> Option<String> {
 /// The resources of a list that concern the action; `None` if the list does not limit it.
 fn listed(list: Option<&[Glob]>, action: &str) -> Meant {
     let list = list?;
-    let concerned: Vec<Glob> = list
-        .iter()
-        .filter(|glob| concerns(glob, action))
-        .cloned()
-        .collect();
+    let concerned: Vec<Glob> = list.iter().filter(|glob| concerns(glob, action)).cloned().collect();
     (!concerned.is_empty() || list.is_empty()).then_some(concerned)
 }
 
@@ -420,12 +388,7 @@ fn both(left: &[Glob], right: &[Glob]) -> Option<Vec<Glob>> {
             out.extend(glob.intersection(other)?);
         }
     }
-    Some(
-        reduce_shared(&out)
-            .iter()
-            .map(|text| Glob::new(text))
-            .collect(),
-    )
+    Some(reduce_shared(&out).iter().map(|text| Glob::new(text)).collect())
 }
 
 fn texts(globs: &[Glob]) -> Vec<Str> {

@@ -56,12 +56,7 @@ impl<'n> Fields<'n> {
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str, path: &'t str) -> Reader<'t> {
-        Reader {
-            text,
-            path,
-            errors: Vec::new(),
-            more: 0,
-        }
+        Reader { text, path, errors: Vec::new(), more: 0 }
     }
 
     /// The errors, in file order.
@@ -87,11 +82,7 @@ impl<'t> Reader<'t> {
             self.more += 1;
             return;
         }
-        let line = self
-            .text
-            .lines()
-            .nth(node.spot.line.saturating_sub(1) as usize)
-            .unwrap_or("");
+        let line = self.text.lines().nth(node.spot.line.saturating_sub(1) as usize).unwrap_or("");
         let before = node.spot.column.saturating_sub(1) as usize;
         let rest = line.trim_end().chars().count().saturating_sub(before);
         let length = match node.value {
@@ -137,9 +128,7 @@ impl<'t> Reader<'t> {
             self.wrong_type(node, name, "keys with values");
             return None;
         };
-        let mut fields = Fields {
-            entries: Vec::with_capacity(entries.len()),
-        };
+        let mut fields = Fields { entries: Vec::with_capacity(entries.len()) };
         for (key, value) in entries {
             let Value::Text(name) = &key.value else {
                 let message = format!("a key must be text, found {}", key.value.name());
@@ -181,12 +170,7 @@ impl<'t> Reader<'t> {
             }
         };
         if text.is_empty() {
-            self.error(
-                node,
-                format!("`{what}` is empty"),
-                None,
-                "write a value, or remove it",
-            );
+            self.error(node, format!("`{what}` is empty"), None, "write a value, or remove it");
             return None;
         }
         if text.len() > MAX_TEXT {

@@ -34,11 +34,7 @@ pub(super) fn read(text: &str, path: &str) -> Result<Config, Vec<Diagnostic>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut root = node::parse(text, path).map_err(|error| vec![*error])?;
     let mut reader = Reader::new(text, path);
-    let mut config = Config {
-        path: path.into(),
-        text: text.into(),
-        ..Config::default()
-    };
+    let mut config = Config { path: path.into(), text: text.into(), ..Config::default() };
     if matches!(root.value, Value::Null) {
         return Ok(config);
     }
@@ -47,11 +43,7 @@ pub(super) fn read(text: &str, path: &str) -> Result<Config, Vec<Diagnostic>> {
         read_top(&fields, &mut reader, &mut config);
     }
     let errors = reader.finish();
-    if errors.is_empty() {
-        Ok(config)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(config) } else { Err(errors) }
 }
 
 fn take_reserved(root: &mut Node, reader: &mut Reader<'_>) {
@@ -95,12 +87,7 @@ fn read_top(fields: &Fields<'_>, reader: &mut Reader<'_>, config: &mut Config) {
     {
         if words.is_empty() {
             let message = "`sensitivities` is empty".to_string();
-            reader.error(
-                node,
-                message,
-                None,
-                "name them from the least to the most sensitive",
-            );
+            reader.error(node, message, None, "name them from the least to the most sensitive");
         } else {
             config.sensitivities = words;
         }
@@ -117,9 +104,7 @@ fn read_top(fields: &Fields<'_>, reader: &mut Reader<'_>, config: &mut Config) {
         config.labels = reader.each(node, "labels", read).unwrap_or_default();
     }
     if let Some(node) = section("environments") {
-        config.environments = reader
-            .each(node, "environments", environment)
-            .unwrap_or_default();
+        config.environments = reader.each(node, "environments", environment).unwrap_or_default();
     }
     if let Some(node) = section("agents") {
         config.agents = reader.each(node, "agents", agent).unwrap_or_default();
@@ -136,15 +121,7 @@ fn read_top(fields: &Fields<'_>, reader: &mut Reader<'_>, config: &mut Config) {
 }
 
 fn identity(reader: &mut Reader<'_>, node: &Node, words: &[&str]) -> Option<IdentityEntry> {
-    let keys = [
-        "match",
-        "owner",
-        "purpose",
-        "environment",
-        "third_party",
-        "expires",
-        "intent",
-    ];
+    let keys = ["match", "owner", "purpose", "environment", "third_party", "expires", "intent"];
     let fields = reader.fields(node, "identities", &keys, &["match"])?;
     let owner = fields.read("owner", |node| reader.text(node, "owner"));
     let purpose = fields.read("purpose", |node| reader.text(node, "purpose"));
@@ -165,14 +142,7 @@ fn identity(reader: &mut Reader<'_>, node: &Node, words: &[&str]) -> Option<Iden
 }
 
 fn intent(reader: &mut Reader<'_>, node: &Node, words: &[&str]) -> Option<IntentEntry> {
-    let keys = [
-        "allow",
-        "deny",
-        "resources",
-        "hours",
-        "destinations",
-        "data",
-    ];
+    let keys = ["allow", "deny", "resources", "hours", "destinations", "data"];
     let fields = reader.fields(node, "intent", &keys, &[])?;
     let mut out = IntentEntry {
         allow: fields.read("allow", |node| {
@@ -221,27 +191,17 @@ fn rule(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Rule> {
             return None;
         }
         let action = action(reader, node, what)?;
-        return Some(Rule {
-            spot,
-            actions: vec![action],
-            resources: None,
-        });
+        return Some(Rule { spot, actions: vec![action], resources: None });
     }
     let fields = reader.fields(node, what, &["actions", "resources"], &["actions"])?;
     let actions = fields.get("actions").and_then(|node| {
-        reader.each(node, "actions", |reader, item| {
-            action(reader, item, "actions")
-        })
+        reader.each(node, "actions", |reader, item| action(reader, item, "actions"))
     });
     let resources = match fields.get("resources") {
         Some(node) => Some(reader.patterns(node, "resources")?),
         None => None,
     };
-    Some(Rule {
-        spot,
-        actions: actions?,
-        resources,
-    })
+    Some(Rule { spot, actions: actions?, resources })
 }
 
 fn action(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Glob> {
@@ -259,12 +219,7 @@ fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<Hours> {
         let minutes = parse_clock(&text);
         if minutes.is_none() {
             let message = format!("`{key}` is no clock time: `{text}`");
-            reader.error(
-                node,
-                message,
-                None,
-                "write hours and minutes, such as \"08:00\"",
-            );
+            reader.error(node, message, None, "write hours and minutes, such as \"08:00\"");
         }
         minutes
     };
@@ -283,10 +238,8 @@ fn zone(reader: &mut Reader<'_>, node: &Node) -> Option<jiff::tz::TimeZone> {
     if let Ok(zone) = jiff::tz::TimeZone::get(&name) {
         return Some(zone);
     }
-    let known: Vec<String> = jiff::tz::db()
-        .available()
-        .map(|name| name.as_str().to_string())
-        .collect();
+    let known: Vec<String> =
+        jiff::tz::db().available().map(|name| name.as_str().to_string()).collect();
     let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
     known.sort_unstable();
     let label = nearest(&name, &known).map(|word| format!("did you mean `{word}`?"));
@@ -317,69 +270,35 @@ fn days(reader: &mut Reader<'_>, node: &Node) -> Option<[bool; 7]> {
 fn label(reader: &mut Reader<'_>, node: &Node, words: &[&str]) -> Option<LabelRule> {
     let keys = ["match", "sensitivity"];
     let fields = reader.fields(node, "labels", &keys, &keys)?;
-    let matches = fields
-        .get("match")
-        .and_then(|node| reader.pattern(node, "match"));
-    let sensitivity = fields
-        .get("sensitivity")
-        .and_then(|node| reader.word(node, "sensitivity", words));
-    Some(LabelRule {
-        spot: node.spot,
-        matches: matches?,
-        sensitivity: sensitivity?.into(),
-    })
+    let matches = fields.get("match").and_then(|node| reader.pattern(node, "match"));
+    let sensitivity =
+        fields.get("sensitivity").and_then(|node| reader.word(node, "sensitivity", words));
+    Some(LabelRule { spot: node.spot, matches: matches?, sensitivity: sensitivity?.into() })
 }
 
 fn environment(reader: &mut Reader<'_>, node: &Node) -> Option<EnvironmentRule> {
     let keys = ["match", "environment"];
     let fields = reader.fields(node, "environments", &keys, &keys)?;
-    let matches = fields
-        .get("match")
-        .and_then(|node| reader.pattern(node, "match"));
-    let environment = fields
-        .get("environment")
-        .and_then(|node| reader.text(node, "environment"));
-    Some(EnvironmentRule {
-        spot: node.spot,
-        matches: matches?,
-        environment: environment?,
-    })
+    let matches = fields.get("match").and_then(|node| reader.pattern(node, "match"));
+    let environment = fields.get("environment").and_then(|node| reader.text(node, "environment"));
+    Some(EnvironmentRule { spot: node.spot, matches: matches?, environment: environment? })
 }
 
 fn agent(reader: &mut Reader<'_>, node: &Node) -> Option<AgentRule> {
     let fields = reader.fields(node, "agents", &["name", "paths", "servers"], &["name"])?;
-    let mut texts = |key: &str| {
-        fields
-            .get(key)
-            .and_then(|node| reader.texts(node, key))
-            .unwrap_or_default()
-    };
+    let mut texts =
+        |key: &str| fields.get(key).and_then(|node| reader.texts(node, key)).unwrap_or_default();
     let (paths, servers) = (texts("paths"), texts("servers"));
-    let name = fields
-        .get("name")
-        .and_then(|node| reader.text(node, "name"))?;
-    Some(AgentRule {
-        spot: node.spot,
-        name,
-        paths,
-        servers,
-    })
+    let name = fields.get("name").and_then(|node| reader.text(node, "name"))?;
+    Some(AgentRule { spot: node.spot, name, paths, servers })
 }
 
 fn cluster(reader: &mut Reader<'_>, node: &Node) -> Option<ClusterRule> {
     let keys = ["name", "paths"];
     let fields = reader.fields(node, "clusters", &keys, &keys)?;
-    let name = fields
-        .get("name")
-        .and_then(|node| reader.text(node, "name"));
-    let paths = fields
-        .get("paths")
-        .and_then(|node| reader.texts(node, "paths"));
-    Some(ClusterRule {
-        spot: node.spot,
-        name: name?,
-        paths: paths?,
-    })
+    let name = fields.get("name").and_then(|node| reader.text(node, "name"));
+    let paths = fields.get("paths").and_then(|node| reader.texts(node, "paths"));
+    Some(ClusterRule { spot: node.spot, name: name?, paths: paths? })
 }
 
 fn waiver(reader: &mut Reader<'_>, node: &Node) -> Option<Waiver> {
@@ -390,12 +309,8 @@ fn waiver(reader: &mut Reader<'_>, node: &Node) -> Option<Waiver> {
     let identity = fields.read("identity", |node| reader.pattern(node, "identity"));
     // A misread identity must not become a waiver for all.
     let is_limited = fields.get("identity").is_none() || identity.is_some();
-    let reason = fields
-        .get("reason")
-        .and_then(|node| reader.text(node, "reason"));
-    let owner = fields
-        .get("owner")
-        .and_then(|node| reader.text(node, "owner"));
+    let reason = fields.get("reason").and_then(|node| reader.text(node, "reason"));
+    let owner = fields.get("owner").and_then(|node| reader.text(node, "owner"));
     let expires = fields.get("expires").and_then(|node| {
         let value = reader.end(node, "expires")?;
         let spot = node.spot;

@@ -46,21 +46,14 @@ pub fn apply(config: &Config, identities: &mut [Identity]) -> Applied {
             is_used[*entry] = true;
         }
         let key = (entries, identity.environment.clone());
-        let intent = shared
-            .entry(key)
-            .or_insert_with_key(|(entries, environment)| {
-                let entries = entries.iter().map(|at| &config.identities[*at]);
-                Arc::new(join(entries, environment.as_ref(), labels.clone()))
-            });
+        let intent = shared.entry(key).or_insert_with_key(|(entries, environment)| {
+            let entries = entries.iter().map(|at| &config.identities[*at]);
+            Arc::new(join(entries, environment.as_ref(), labels.clone()))
+        });
         describe(identity, intent);
         applied.intents.push(Some(intent.clone()));
     }
-    for (entry, _) in config
-        .identities
-        .iter()
-        .zip(is_used)
-        .filter(|(_, used)| !used)
-    {
+    for (entry, _) in config.identities.iter().zip(is_used).filter(|(_, used)| !used) {
         applied.warnings.push(unmatched(config, entry, identities));
     }
     applied
@@ -86,15 +79,9 @@ fn choose(config: &Config, identities: &[Identity]) -> Vec<Vec<usize>> {
     }
     let of = |identity: &Identity| {
         let names = [&*identity.id, &*identity.name];
-        let named = names
-            .iter()
-            .filter_map(|name| exact.get(name))
-            .flatten()
-            .copied();
+        let named = names.iter().filter_map(|name| exact.get(name)).flatten().copied();
         let mut found: Vec<usize> = named.collect();
-        let fits = globs
-            .iter()
-            .filter(|(_, pattern)| matches(pattern, identity));
+        let fits = globs.iter().filter(|(_, pattern)| matches(pattern, identity));
         found.extend(fits.map(|(at, _)| *at));
         found.sort_unstable();
         found.dedup();
@@ -148,10 +135,7 @@ fn join<'e>(
     if out.environment.is_none()
         && let (Some(environment), Some(spot)) = (environment, out.entries.first())
     {
-        out.environment = Some(Field {
-            value: environment.clone(),
-            spot: *spot,
-        });
+        out.environment = Some(Field { value: environment.clone(), spot: *spot });
     }
     out
 }

@@ -35,11 +35,7 @@ fn intent_of(config: &Config, id: &str, name: &str) -> Arc<Intent> {
 }
 
 fn only(intent: &str) -> Arc<Intent> {
-    intent_of(
-        &config(&format!("identities:\n  - match: x\n{intent}")),
-        "x",
-        "x",
-    )
+    intent_of(&config(&format!("identities:\n  - match: x\n{intent}")), "x", "x")
 }
 
 fn one(scope: &str) -> ScopeSet {
@@ -58,10 +54,7 @@ fn facet(within: &Within) -> Option<Facet> {
 }
 
 fn row(action: &str, scope: &str, times: &[&str]) -> UsageRow {
-    let times: Vec<Time> = times
-        .iter()
-        .map(|time| Time::parse(time).unwrap())
-        .collect();
+    let times: Vec<Time> = times.iter().map(|time| Time::parse(time).unwrap()).collect();
     UsageRow {
         platform: "aws".into(),
         identity: "x".into(),
@@ -86,11 +79,7 @@ fn row(action: &str, scope: &str, times: &[&str]) -> UsageRow {
 }
 
 fn facets(judgement: &Judgement) -> Vec<Facet> {
-    judgement
-        .breaches
-        .iter()
-        .map(|breach| breach.facet)
-        .collect()
+    judgement.breaches.iter().map(|breach| breach.facet).collect()
 }
 
 const WHOLE: &str = r#"window: 90d
@@ -130,68 +119,32 @@ gate: {fail_on: medium, new_only: false}
 #[test]
 fn the_whole_example_reads_with_places() {
     let config = config(WHOLE);
-    assert_eq!(
-        config.window.as_ref().map(|w| w.value),
-        Some(Window::Days(90))
-    );
+    assert_eq!(config.window.as_ref().map(|w| w.value), Some(Window::Days(90)));
     assert_eq!(config.stale_after_days.as_ref().map(|d| d.value), Some(120));
     let entry = &config.identities[0];
-    assert_eq!(
-        entry.environment.as_ref().unwrap().spot,
-        Spot { line: 7, column: 5 }
-    );
-    assert_eq!(
-        config.cite(entry.owner.as_ref().unwrap().spot),
-        "authgap.yaml:5:5"
-    );
+    assert_eq!(entry.environment.as_ref().unwrap().spot, Spot { line: 7, column: 5 });
+    assert_eq!(config.cite(entry.owner.as_ref().unwrap().spot), "authgap.yaml:5:5");
     let end = entry.expires.as_ref().unwrap().value;
     assert_eq!(end.to_string(), "2026-06-30T23:59:59Z");
     let intent = &entry.intent.as_ref().unwrap().value;
-    assert_eq!(
-        intent.max.as_ref().unwrap().spot,
-        Spot {
-            line: 17,
-            column: 7
-        }
-    );
+    assert_eq!(intent.max.as_ref().unwrap().spot, Spot { line: 17, column: 7 });
     let accounts = &intent.accounts.as_ref().unwrap().value;
     assert_eq!(accounts[0].as_str(), "111122223333");
     let rule = &intent.allow.as_ref().unwrap().value[1];
-    assert_eq!(
-        rule.spot,
-        Spot {
-            line: 13,
-            column: 11
-        }
-    );
+    assert_eq!(rule.spot, Spot { line: 13, column: 11 });
     assert_eq!(&*config.agents[0].servers[1], "crm");
     assert_eq!(&*config.clusters[0].name, "east");
     let waiver = &config.waivers[0];
-    assert_eq!(
-        waiver.expires.spot,
-        Spot {
-            line: 31,
-            column: 14
-        }
-    );
+    assert_eq!(waiver.expires.spot, Spot { line: 31, column: 14 });
     assert_eq!(config.gate.fail_on.value, "medium");
     assert!(!config.gate.new_only);
 }
 
 #[test]
 fn nothing_is_a_configuration_without_limits() {
-    for text in [
-        "",
-        "# a comment\n\n",
-        "---\n",
-        "{}\n",
-        "\u{feff}window: all\n",
-    ] {
+    for text in ["", "# a comment\n\n", "---\n", "{}\n", "\u{feff}window: all\n"] {
         let config = config(text);
-        assert!(
-            config.identities.is_empty() && config.gate.new_only,
-            "{text:?}"
-        );
+        assert!(config.identities.is_empty() && config.gate.new_only, "{text:?}");
     }
 }
 
@@ -266,11 +219,7 @@ fn a_key_that_stands_twice_names_its_first_line() {
     let found = errors("window: 90d\ngate: {}\nwindow: 30d\n");
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].at, Some((3, 1)));
-    assert!(
-        found[0].message.contains("first in line 1"),
-        "{}",
-        found[0].message
-    );
+    assert!(found[0].message.contains("first in line 1"), "{}", found[0].message);
 }
 
 #[test]
@@ -280,10 +229,7 @@ fn hours_that_cannot_hold_are_errors() {
             "identities:\n  - match: a\n    intent:\n      hours: {{timezone: UTC, {rest}}}\n"
         ))
     };
-    assert_eq!(
-        hours("days: mon, from: \"08:00\", to: \"08:00\"")[0].at,
-        Some((4, 14))
-    );
+    assert_eq!(hours("days: mon, from: \"08:00\", to: \"08:00\"")[0].at, Some((4, 14)));
     assert_eq!(hours("days: [], from: \"08:00\", to: \"09:00\"").len(), 1);
     assert_eq!(hours("days: mon, from: \"08:00\", to: \"24:15\"").len(), 1);
     assert_eq!(hours("days: mon, from: \"08:00\"").len(), 1);
@@ -292,11 +238,7 @@ fn hours_that_cannot_hold_are_errors() {
 #[test]
 fn reserved_keys_say_that_they_are() {
     let found = errors("tools: []\n");
-    assert!(
-        found[0].message.contains("reserved"),
-        "{}",
-        found[0].message
-    );
+    assert!(found[0].message.contains("reserved"), "{}", found[0].message);
 }
 
 #[test]
@@ -314,11 +256,7 @@ fn a_bomb_of_aliases_is_refused() {
 
 #[test]
 fn a_megabyte_of_nesting_is_refused() {
-    for text in [
-        "[".repeat(1 << 20),
-        "{a: ".repeat(1 << 18),
-        "- ".repeat(1 << 19),
-    ] {
+    for text in ["[".repeat(1 << 20), "{a: ".repeat(1 << 18), "- ".repeat(1 << 19)] {
         let found = errors(&text);
         assert_eq!(found.len(), 1, "{}", shown(&found));
     }
@@ -333,11 +271,7 @@ fn a_megabyte_of_nesting_is_refused() {
 fn broken_yaml_has_a_place() {
     let found = errors("window: 90d\nidentities: [a\n");
     assert!(found[0].at.is_some(), "{}", shown(&found));
-    assert!(
-        !found[0].message.contains(" at line "),
-        "{}",
-        found[0].message
-    );
+    assert!(!found[0].message.contains(" at line "), "{}", found[0].message);
 }
 
 #[test]
@@ -369,14 +303,8 @@ fn later_entries_override_field_by_field() {
     assert_eq!(identities[1].owner.as_deref(), Some("a"));
     let web = applied.intents[0].as_ref().unwrap();
     assert_eq!(web.action_on("sqs:SendMessage", "q"), Within::Inside);
-    assert_eq!(
-        facet(&web.action_on("s3:GetObject", "b")),
-        Some(Facet::Action)
-    );
-    assert_eq!(
-        facet(&web.action_on("iam:PassRole", "r")),
-        Some(Facet::Action)
-    );
+    assert_eq!(facet(&web.action_on("s3:GetObject", "b")), Some(Facet::Action));
+    assert_eq!(facet(&web.action_on("iam:PassRole", "r")), Some(Facet::Action));
     assert_eq!(web.entries.len(), 2);
     assert!(applied.intents[2].is_none());
     assert_eq!(applied.warnings.len(), 1);

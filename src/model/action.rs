@@ -66,9 +66,7 @@ impl AccessLevel {
         let word = text.trim().to_ascii_lowercase().replace([' ', '_'], "-");
         match word.as_str() {
             "permission-management" => Some(AccessLevel::PermissionsManagement),
-            _ => AccessLevel::ALL
-                .into_iter()
-                .find(|level| level.as_str() == word),
+            _ => AccessLevel::ALL.into_iter().find(|level| level.as_str() == word),
         }
     }
 

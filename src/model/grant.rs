@@ -149,9 +149,7 @@ impl GrantRow {
 
     /// Whether the row comes from the identity's own policies rather than from a resource's.
     pub fn is_own(&self) -> bool {
-        self.origin
-            .iter()
-            .any(|origin| origin.layer == Layer::Identity)
+        self.origin.iter().any(|origin| origin.layer == Layer::Identity)
     }
 }
 

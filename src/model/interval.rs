@@ -16,11 +16,7 @@ impl Intervals {
 
     /// One interval; empty if `to` is not after `from`.
     pub fn span(from: Time, to: Time) -> Intervals {
-        if to > from {
-            Intervals(vec![(from, to)])
-        } else {
-            Intervals::none()
-        }
+        if to > from { Intervals(vec![(from, to)]) } else { Intervals::none() }
     }
 
     /// One moment, as the interval of its second.
@@ -112,10 +108,7 @@ impl Intervals {
 
     /// Total length in seconds.
     pub fn seconds(&self) -> i64 {
-        self.0
-            .iter()
-            .map(|(from, to)| to.seconds() - from.seconds())
-            .sum()
+        self.0.iter().map(|(from, to)| to.seconds() - from.seconds()).sum()
     }
 
     /// Total length in days, rounded down to whole days after a tolerance of one hour, so that coverage from
@@ -136,9 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn set(parts: &[(i64, i64)]) -> Intervals {
-        let parts = parts
-            .iter()
-            .map(|(a, b)| (Time::from_seconds(*a), Time::from_seconds(*b)));
+        let parts = parts.iter().map(|(a, b)| (Time::from_seconds(*a), Time::from_seconds(*b)));
         Intervals::from_unsorted(parts.collect())
     }
 

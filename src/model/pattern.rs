@@ -132,13 +132,7 @@ impl Glob {
         }
         let mut out = Vec::new();
         let mut steps = 0;
-        meet(
-            &tokens(self),
-            &tokens(other),
-            &mut String::new(),
-            &mut out,
-            &mut steps,
-        )?;
+        meet(&tokens(self), &tokens(other), &mut String::new(), &mut out, &mut steps)?;
         Some(reduce(out))
     }
 }
@@ -161,10 +155,7 @@ pub fn reduce(mut patterns: Vec<String>) -> Vec<Str> {
                 || (globs[index].contains(glob) && index < other)
         })
     };
-    (0..globs.len())
-        .filter(|index| kept(*index))
-        .map(|index| globs[index].text.clone())
-        .collect()
+    (0..globs.len()).filter(|index| kept(*index)).map(|index| globs[index].text.clone()).collect()
 }
 
 /// As [`reduce`], for shared strings.
@@ -178,11 +169,7 @@ pub fn reduce_shared(patterns: &[Str]) -> Vec<Str> {
 }
 
 fn same(left: &[u8], right: &[u8], fold: bool) -> bool {
-    if fold {
-        left.eq_ignore_ascii_case(right)
-    } else {
-        left == right
-    }
+    if fold { left.eq_ignore_ascii_case(right) } else { left == right }
 }
 
 /// Length in bytes of the UTF-8 character that begins here, so that `?` takes a whole one.
@@ -475,10 +462,7 @@ mod tests {
         let meet = Glob::new("a*").intersection(&Glob::new("*b")).unwrap();
         assert_eq!(meet, vec![Str::from("a*b")]);
         let meet = Glob::new("ab*").intersection(&Glob::new("*bc")).unwrap();
-        assert_eq!(
-            meet.iter().map(|s| &**s).collect::<Vec<_>>(),
-            ["ab*bc", "abc"]
-        );
+        assert_eq!(meet.iter().map(|s| &**s).collect::<Vec<_>>(), ["ab*bc", "abc"]);
     }
 
     fn words() -> Vec<String> {

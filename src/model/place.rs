@@ -36,18 +36,12 @@ impl Place {
 
     /// A line and column, from 1.
     pub fn line(file: FileId, line: u32, column: u32) -> Place {
-        Place {
-            file,
-            at: At::Line(line, column),
-        }
+        Place { file, at: At::Line(line, column) }
     }
 
     /// A record, from 1.
     pub fn record(file: FileId, record: u64) -> Place {
-        Place {
-            file,
-            at: At::Record(record),
-        }
+        Place { file, at: At::Record(record) }
     }
 
     /// `path`, `path:line:column` or `path#record`.

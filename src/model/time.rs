@@ -24,6 +24,9 @@ pub const DAY_SECONDS: i64 = 86_400;
 const LATEST: i64 = 253_402_300_799;
 
 impl Time {
+    /// The latest time that is accepted: the end of the year 9999.
+    pub const END: Time = Time(LATEST);
+
     /// From seconds since the epoch.
     pub fn from_seconds(seconds: i64) -> Time {
         Time(seconds)
@@ -78,12 +81,7 @@ impl Time {
     /// `YYYY-MM-DD HH:MM`.
     pub fn minute(self) -> String {
         let second = self.0.rem_euclid(DAY_SECONDS);
-        format!(
-            "{} {:02}:{:02}",
-            self.date(),
-            second / 3_600,
-            second / 60 % 60
-        )
+        format!("{} {:02}:{:02}", self.date(), second / 3_600, second / 60 % 60)
     }
 
     /// From civil fields, which are checked.
@@ -111,10 +109,7 @@ impl Time {
     pub fn parse(text: &str) -> Option<Time> {
         let text = text.trim();
         let bytes = text.as_bytes();
-        let digits = bytes
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits == bytes.len() && digits > 8 {
             return Time::from_number(text.parse().ok()?);
         }
@@ -141,12 +136,7 @@ impl fmt::Display for Time {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let second = self.0.rem_euclid(DAY_SECONDS);
         let (hour, minute) = (second / 3_600, second / 60 % 60);
-        write!(
-            out,
-            "{}T{hour:02}:{minute:02}:{:02}Z",
-            self.date(),
-            second % 60
-        )
+        write!(out, "{}T{hour:02}:{minute:02}:{:02}Z", self.date(), second % 60)
     }
 }
 
@@ -163,11 +153,7 @@ fn date(text: &str) -> Option<(i64, u32, u32)> {
         return None;
     }
     let year = number(text.get(0..4))?;
-    Some((
-        i64::from(year),
-        number(text.get(5..7))?,
-        number(text.get(8..10))?,
-    ))
+    Some((i64::from(year), number(text.get(5..7))?, number(text.get(8..10))?))
 }
 
 fn extended(text: &str) -> Option<Time> {
@@ -188,9 +174,7 @@ fn extended(text: &str) -> Option<Time> {
         rest = after.get(2..)?;
     }
     if let Some(after) = rest.strip_prefix(['.', ',']) {
-        let end = after
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(after.len());
+        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
         if end == 0 {
             return None;
         }
@@ -220,16 +204,9 @@ fn offset(text: &str) -> Option<i64> {
 }
 
 fn basic(text: &str) -> Option<Time> {
-    let day = (
-        i64::from(number(text.get(0..4))?),
-        number(text.get(4..6))?,
-        number(text.get(6..8))?,
-    );
-    let clock = (
-        number(text.get(9..11))?,
-        number(text.get(11..13))?,
-        number(text.get(13..15))?,
-    );
+    let day =
+        (i64::from(number(text.get(0..4))?), number(text.get(4..6))?, number(text.get(6..8))?);
+    let clock = (number(text.get(9..11))?, number(text.get(11..13))?, number(text.get(13..15))?);
     let time = Time::from_civil(day, clock)?;
     Some(time.plus_seconds(-offset(text.get(15..)?)?))
 }
@@ -265,11 +242,7 @@ pub fn civil(days: i64) -> (i64, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * shifted + 2) / 5 + 1) as u32;
-    let month = (if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    }) as u32;
+    let month = (if shifted < 10 { shifted + 3 } else { shifted - 9 }) as u32;
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -298,10 +271,7 @@ mod tests {
                 "{form}"
             );
         }
-        assert_eq!(
-            Time::parse("2026-03-02").unwrap().to_string(),
-            "2026-03-02T00:00:00Z"
-        );
+        assert_eq!(Time::parse("2026-03-02").unwrap().to_string(), "2026-03-02T00:00:00Z");
     }
 
     #[test]

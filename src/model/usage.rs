@@ -138,22 +138,8 @@ pub struct UsageRow {
 
 impl UsageRow {
     /// The key that rows are sorted and merged by.
-    #[allow(
-        clippy::type_complexity,
-        reason = "the key is the tuple of the documented columns"
-    )]
-    pub fn key(
-        &self,
-    ) -> (
-        &str,
-        &str,
-        &str,
-        &ScopeSet,
-        Outcome,
-        Option<&str>,
-        Option<&str>,
-        bool,
-    ) {
+    #[allow(clippy::type_complexity, reason = "the key is the tuple of the documented columns")]
+    pub fn key(&self) -> (&str, &str, &str, &ScopeSet, Outcome, Option<&str>, Option<&str>, bool) {
         (
             &self.platform,
             &self.identity,

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Action, Catalogue, Facts, RunCatalogue};
 use crate::model::{
-    Claim, Credential, GrantSet, Identity, Intervals, Layer, Link, Place, Str, Time, UsageRow,
+    AccessLevel, Claim, Credential, GrantSet, Identity, Intervals, Layer, Link, Place, Str, Time,
+    UsageRow,
 };
 
 /// The platforms, in the order in which reports list them.
@@ -29,10 +30,7 @@ pub static PLATFORMS: &[&dyn Platform] = &[&aws::Aws, &generic::Generic];
 
 /// Looks a platform up by its id.
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
-    PLATFORMS
-        .iter()
-        .copied()
-        .find(|platform| platform.id() == id)
+    PLATFORMS.iter().copied().find(|platform| platform.id() == id)
 }
 
 /// What is done with files of a kind.
@@ -194,6 +192,8 @@ pub struct Tables {
     pub actions: Vec<(Str, Str)>,
     /// Usage that documents hold (tables of the generic platform).
     pub usage: Vec<UsageRow>,
+    /// Access levels that the evidence states: `(platform, action, level)`.
+    pub levels: Vec<(Str, Str, AccessLevel)>,
     /// Facts about the evidence as a whole: contradictions, incomplete exports, holes.
     pub notes: Vec<(Option<Place>, String)>,
 }
@@ -323,11 +323,7 @@ pub trait Platform: Sync {
     /// What the platform says of an action beyond its catalogue: log class, data, access level.
     fn facts(&self, name: &str, action: Option<&Action>) -> Facts {
         let _ = (name, action);
-        Facts {
-            class: "table".into(),
-            touches_data: false,
-            level: None,
-        }
+        Facts { class: "table".into(), touches_data: false, level: None, log_reads: None }
     }
 
     /// What would make a log class visible, in a few words: the switch to turn on.

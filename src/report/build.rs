@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::model::{
-    Advised, CatalogueVersion, Coverage, CredentialOut, Evidence as EvidenceOut, FindingOut, GrantOut,
-    IdentityOut, LinkOut, PermissionOut, ROW_RESOURCES, Recommendation, Report, SCHEMA, Stamp, Tool,
-    WindowOut,
+    Advised, CatalogueVersion, Coverage, CredentialOut, Evidence as EvidenceOut, FindingOut,
+    GrantOut, IdentityOut, LinkOut, PermissionOut, ROW_RESOURCES, Recommendation, Report, SCHEMA,
+    Stamp, Tool, WindowOut,
 };
 use super::summary;
 use crate::audit::{Evidence, Options, Outcome};
 use crate::findings::{self, Finding, Proof, Severity};
 use crate::frameworks;
-use crate::intent::select;
 use crate::gap::{Advice, Analysis, IdentityGap, PermissionRow, Status};
-use crate::model::{At, Claim, ClaimScope, Decision, Identity, Intervals, Place, Rw, Says, Select, Str};
+use crate::intent::select;
+use crate::model::{
+    At, Claim, ClaimScope, Decision, Identity, Intervals, Place, Rw, Says, Select, Str,
+};
 use crate::platform::PLATFORMS;
 
 /// Builds the report.
@@ -99,12 +101,7 @@ fn order(analysis: &Analysis<'_>, findings: &[Finding], judged: &[bool]) -> Vec<
     let mut order: Vec<usize> = (0..analysis.gaps.len()).collect();
     order.sort_by_key(|number| {
         let gap = &analysis.gaps[*number];
-        (
-            !judged[*number],
-            std::cmp::Reverse(worst[*number]),
-            std::cmp::Reverse(gap.score),
-            *number,
-        )
+        (!judged[*number], std::cmp::Reverse(worst[*number]), std::cmp::Reverse(gap.score), *number)
     });
     order
 }
@@ -113,7 +110,10 @@ fn reach(evidence: &Evidence) -> BTreeMap<Str, Vec<String>> {
     let known: BTreeSet<&Str> = evidence.identities.iter().map(|one| &one.id).collect();
     let mut reach: BTreeMap<Str, Vec<String>> = BTreeMap::new();
     for link in evidence.links.iter().filter(|link| known.contains(&link.from)) {
-        reach.entry(link.from.clone()).or_default().push(format!("{} ({})", link.to, link.mechanism));
+        reach
+            .entry(link.from.clone())
+            .or_default()
+            .push(format!("{} ({})", link.to, link.mechanism));
     }
     reach
 }
@@ -293,9 +293,7 @@ fn recommend(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Option
             .filter_map(|at| gap.grants.rows.get(*at as usize))
             .flat_map(|row| row.origin.iter())
             .filter(|origin| origin.shareable)
-            .map(|origin| {
-                evaluator.map_or(0, |one| one.shared_with(&origin.policy).saturating_sub(1))
-            })
+            .map(|origin| evaluator.map_or(0, |one| one.shared_with(&origin.policy)))
             .max()
             .unwrap_or(0);
         for (action, folded) in row_names(analysis, row, expand) {
@@ -409,8 +407,15 @@ fn coverage(evidence: &Evidence, analysis: &Analysis<'_>) -> Vec<Coverage> {
             _ => claim.basis.clone(),
         };
         let region = claim.region.clone().unwrap_or_else(|| "*".into());
-        let key =
-            (claim.platform.clone(), account, region, class, access, claim.resources.clone(), basis);
+        let key = (
+            claim.platform.clone(),
+            account,
+            region,
+            class,
+            access,
+            claim.resources.clone(),
+            basis,
+        );
         let all = rows.entry(key).or_default();
         *all = all.union(&claim.covered);
     }
@@ -470,4 +475,3 @@ impl Claim {
         }
     }
 }
-

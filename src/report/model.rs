@@ -30,9 +30,7 @@ impl Serialize for Stamp {
 impl<'de> Deserialize<'de> for Stamp {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Stamp, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(from)?;
-        Time::parse(&text)
-            .map(Stamp)
-            .ok_or_else(|| serde::de::Error::custom("not a time"))
+        Time::parse(&text).map(Stamp).ok_or_else(|| serde::de::Error::custom("not a time"))
     }
 }
 
@@ -545,8 +543,7 @@ impl Recommendation {
     pub fn rows(&self) -> impl Iterator<Item = (Advice, &Advised)> {
         let keep = self.keep.iter().map(|row| (Advice::Keep, row));
         let remove = self.remove.iter().map(|row| (Advice::Remove, row));
-        keep.chain(remove)
-            .chain(self.review.iter().map(|row| (Advice::Review, row)))
+        keep.chain(remove).chain(self.review.iter().map(|row| (Advice::Review, row)))
     }
 }
 

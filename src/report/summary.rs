@@ -61,9 +61,8 @@ pub(super) fn summary(evidence: &Evidence, outcome: &Outcome<'_>, report: &Repor
     let is_observable =
         |one: &IdentityOut| one.counts.granted > 0 && one.counts.observable == one.counts.granted;
     let has_usage = |one: &IdentityOut| one.last_used.is_some() || one.counts.denied > 0;
-    let number = |test: &dyn Fn(&IdentityOut) -> bool| {
-        judged.iter().filter(|one| test(one)).count() as u64
-    };
+    let number =
+        |test: &dyn Fn(&IdentityOut) -> bool| judged.iter().filter(|one| test(one)).count() as u64;
     Summary {
         judged: judged.len() as u64,
         with_findings: number(&|one| with_findings.contains(&one.id)),
@@ -198,7 +197,8 @@ fn observed(evidence: &Evidence, outcome: &Outcome<'_>) -> Vec<String> {
                 *days = (*days).max(claim.covered.days());
             }
             (_, Select::Class(class)) => {
-                let row = rows.entry((claim.platform.clone(), format!("{class} events"))).or_default();
+                let row =
+                    rows.entry((claim.platform.clone(), format!("{class} events"))).or_default();
                 *row = row.union(&claim.covered);
             }
             (_, Select::Pattern(pattern) | Select::Service(pattern)) => {

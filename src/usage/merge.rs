@@ -48,10 +48,8 @@ pub(crate) fn merge(
     runner: &Runner,
     places: &(dyn Fn(Spot) -> Place + Sync),
 ) -> Merged {
-    let (tables, ids): (Vec<Table>, Vec<Ids<'_>>) = engines
-        .into_iter()
-        .map(|engine| (engine.table, engine.ids))
-        .unzip();
+    let (tables, ids): (Vec<Table>, Vec<Ids<'_>>) =
+        engines.into_iter().map(|engine| (engine.table, engine.ids)).unzip();
     let mut order: Vec<(u32, u32)> = Vec::new();
     for (number, table) in tables.iter().enumerate() {
         order.extend((0..table.rows.len()).map(|row| (number as u32, row as u32)));
@@ -65,13 +63,9 @@ pub(crate) fn merge(
         (row.format, table.key(row))
     };
     runner.install(|| order.par_sort_unstable_by(|left, right| key(*left).cmp(&key(*right))));
-    let groups: Vec<&[(u32, u32)]> = order
-        .chunk_by(|left, right| key(*left) == key(*right))
-        .collect();
-    let mut numbers: Vec<Vec<u32>> = tables
-        .iter()
-        .map(|table| vec![0; table.rows.len()])
-        .collect();
+    let groups: Vec<&[(u32, u32)]> =
+        order.chunk_by(|left, right| key(*left) == key(*right)).collect();
+    let mut numbers: Vec<Vec<u32>> = tables.iter().map(|table| vec![0; table.rows.len()]).collect();
     for (number, group) in groups.iter().enumerate() {
         for (table, row) in *group {
             numbers[*table as usize][*row as usize] = number as u32;
@@ -92,30 +86,16 @@ pub(crate) fn merge(
             .collect();
         raw_row(&parts, *copies, places)
     };
-    let rows: Vec<(u16, RawRow)> = runner.install(|| {
-        groups
-            .par_iter()
-            .zip(&copies)
-            .filter_map(build)
-            .collect::<Vec<_>>()
-    });
-    let mut out: Vec<FormatRows> = formats
-        .iter()
-        .map(|format| FormatRows {
-            format: *format,
-            rows: Vec::new(),
-        })
-        .collect();
+    let rows: Vec<(u16, RawRow)> =
+        runner.install(|| groups.par_iter().zip(&copies).filter_map(build).collect::<Vec<_>>());
+    let mut out: Vec<FormatRows> =
+        formats.iter().map(|format| FormatRows { format: *format, rows: Vec::new() }).collect();
     for (format, row) in rows {
         if let Some(of_format) = out.get_mut(usize::from(format)) {
             of_format.rows.push(row);
         }
     }
-    Merged {
-        rows: out,
-        copies: copies.iter().sum(),
-        problems,
-    }
+    Merged { rows: out, copies: copies.iter().sum(), problems }
 }
 
 /// One key's rows into one.

@@ -34,12 +34,8 @@ pub(crate) struct Action {
 
 impl Action {
     /// The value is skipped.
-    pub(crate) const SKIP: Action = Action {
-        below: 0,
-        enter: NO_LEVEL,
-        field: NO_FIELD,
-        take: Take::Text,
-    };
+    pub(crate) const SKIP: Action =
+        Action { below: 0, enter: NO_LEVEL, field: NO_FIELD, take: Take::Text };
 }
 
 /// An object or array on the way to a field.
@@ -62,12 +58,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Compiles the fields of a format. No two fields have the same path; fields beyond the 64th are absent.
     pub(crate) fn new(fields: &'static [Field]) -> Plan {
-        let mut plan = Plan {
-            levels: vec![Level {
-                depth: 1,
-                ..Level::default()
-            }],
-        };
+        let mut plan = Plan { levels: vec![Level { depth: 1, ..Level::default() }] };
         for (number, field) in fields.iter().take(MAX_FIELDS).enumerate() {
             plan.add(number as u8, field);
         }
@@ -84,9 +75,7 @@ impl Plan {
 
     /// The action for each element of a level, if elements are wanted.
     pub(crate) fn element(&self, level: u16) -> Option<Action> {
-        self.levels
-            .get(usize::from(level))
-            .and_then(|level| level.element)
+        self.levels.get(usize::from(level)).and_then(|level| level.element)
     }
 
     fn add(&mut self, number: u8, field: &Field) {
@@ -107,10 +96,7 @@ impl Plan {
             let enter = usize::from(action.enter);
             if !is_last {
                 if enter == self.levels.len() {
-                    self.levels.push(Level {
-                        depth,
-                        ..Level::default()
-                    });
+                    self.levels.push(Level { depth, ..Level::default() });
                 }
                 level = enter;
             }
@@ -143,11 +129,7 @@ pub(crate) struct Ranges {
 
 impl Ranges {
     pub(crate) fn new() -> Ranges {
-        Ranges {
-            at: [(0, 0); MAX_FIELDS],
-            set: 0,
-            frozen: 0,
-        }
+        Ranges { at: [(0, 0); MAX_FIELDS], set: 0, frozen: 0 }
     }
 
     /// Empties all fields.

@@ -7,15 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Write};
 
+use polars::prelude::{Column, NamedFrom};
 use polars::prelude::{
     DataFrame, IntoColumn, KeyValueMetadata, ListBuilderTrait, ListStringChunkedBuilder,
     ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader, Series,
 };
-use polars::prelude::{Column, NamedFrom};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Bounded, Outcome, Place, ScopeSet, Str, Time, UsageRow};
+use crate::model::{Bounded, Intervals, Outcome, Place, ScopeSet, Str, Time, UsageRow};
 use crate::platform::LogSpan;
 use crate::report::model::Remark;
 
@@ -42,6 +42,8 @@ pub struct Store {
     pub duplicates: u64,
     /// Days with events, with the last event of each and how many there were.
     pub days: Vec<(i64, Time, u64)>,
+    /// Times that a damaged log file lost: platform, account or empty, when.
+    pub damaged: Vec<(Str, Str, Intervals)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +56,7 @@ struct Meta {
     events: u64,
     duplicates: u64,
     days: Vec<(i64, Time, u64)>,
+    damaged: Vec<(Str, Str, Intervals)>,
 }
 
 /// Writes a store.
@@ -70,6 +73,7 @@ pub fn write(store: &Store, out: &mut dyn Write) -> Result<(), String> {
         events: store.events,
         duplicates: store.duplicates,
         days: store.days.clone(),
+        damaged: store.damaged.clone(),
     };
     let meta = serde_json::to_string(&meta).map_err(|error| error.to_string())?;
     let mut table = table(&store.rows).map_err(|error| error.to_string())?;
@@ -183,7 +187,8 @@ pub fn read(bytes: &[u8], file: u32) -> Result<Store, String> {
     if meta.schema != SCHEMA {
         return Err(format!("shape {} is not {SCHEMA}: made by another version", meta.schema));
     }
-    let table = ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
+    let table =
+        ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
     let rows = rows(&table, file).map_err(|error| error.to_string())?;
     Ok(Store {
         rows: crate::audit::merge(rows),
@@ -193,6 +198,7 @@ pub fn read(bytes: &[u8], file: u32) -> Result<Store, String> {
         events: meta.events,
         duplicates: meta.duplicates,
         days: meta.days,
+        damaged: meta.damaged,
     })
 }
 
@@ -231,12 +237,11 @@ fn bounded(table: &DataFrame, name: &str) -> Result<Vec<Bounded>, PolarsError> {
 }
 
 fn rows(table: &DataFrame, file: u32) -> Result<Vec<UsageRow>, PolarsError> {
-    let text: BTreeMap<&str, Vec<Option<Str>>> = [
-        "platform", "identity", "action", "scope", "scope_kind", "outcome", "on_behalf_of", "via",
-    ]
-    .into_iter()
-    .map(|name| Ok((name, texts(table, name)?)))
-    .collect::<Result<_, PolarsError>>()?;
+    let text: BTreeMap<&str, Vec<Option<Str>>> =
+        ["platform", "identity", "action", "scope", "scope_kind", "outcome", "on_behalf_of", "via"]
+            .into_iter()
+            .map(|name| Ok((name, texts(table, name)?)))
+            .collect::<Result<_, PolarsError>>()?;
     let cell = |name: &str, at: usize| text.get(name).and_then(|column| column[at].clone());
     let word = |name: &str, at: usize| cell(name, at).unwrap_or_else(|| "".into());
     let (inferred, unmapped) = (flags(table, "inferred")?, flags(table, "unmapped")?);
@@ -247,9 +252,7 @@ fn rows(table: &DataFrame, file: u32) -> Result<Vec<UsageRow>, PolarsError> {
         .column("slots")?
         .binary()?
         .iter()
-        .map(|bytes| {
-            RoaringBitmap::deserialize_from(bytes.unwrap_or_default()).unwrap_or_default()
-        })
+        .map(|bytes| RoaringBitmap::deserialize_from(bytes.unwrap_or_default()).unwrap_or_default())
         .collect();
     let regions = lists(table, "regions")?;
     let (networks, agents) = (bounded(table, "networks")?, bounded(table, "agents")?);

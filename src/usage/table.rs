@@ -101,9 +101,7 @@ impl Table {
         let mut found = [NONE; BATCH];
         let batch = &batch[..batch.len().min(BATCH)];
         for (pending, found) in batch.iter().zip(&mut found) {
-            let entry = self
-                .index
-                .find(pending.hash, |(hash, _)| *hash == pending.hash);
+            let entry = self.index.find(pending.hash, |(hash, _)| *hash == pending.hash);
             *found = entry.map_or(NONE, |(_, row)| *row);
         }
         for (pending, found) in batch.iter().zip(&mut found) {
@@ -115,11 +113,7 @@ impl Table {
             }
         }
         for (pending, found) in batch.iter().zip(found) {
-            let row = if found == NONE {
-                self.find_or_insert(pending)
-            } else {
-                found
-            };
+            let row = if found == NONE { self.find_or_insert(pending) } else { found };
             self.update(row, pending);
             each(pending, row);
         }
@@ -131,10 +125,7 @@ impl Table {
             return row;
         }
         // Keys are checked when they are new: what is stored is UTF-8.
-        if key_parts(key)
-            .iter()
-            .all(|part| std::str::from_utf8(part).is_ok())
-        {
+        if key_parts(key).iter().all(|part| std::str::from_utf8(part).is_ok()) {
             return self.insert(pending, pending.hash, key);
         }
         let mut clean = RawEvent::default();
@@ -176,8 +167,7 @@ impl Table {
         });
         self.sets.push(Sets::default());
         self.keys.extend_from_slice(key);
-        self.index
-            .insert_unique(hash, (hash, number), |(hash, _)| *hash);
+        self.index.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
     }
 
@@ -200,9 +190,7 @@ impl Table {
             add_slot(&mut row.slots, slot);
         }
         let event = &pending.event;
-        for (which, value) in [&event.network, &event.agent, &event.session]
-            .into_iter()
-            .enumerate()
+        for (which, value) in [&event.network, &event.agent, &event.session].into_iter().enumerate()
         {
             if value.is_empty() {
                 continue;
@@ -220,8 +208,7 @@ impl Table {
 }
 
 fn key_of<'a>(keys: &'a [u8], row: &Row) -> &'a [u8] {
-    keys.get(row.key_at..row.key_at + row.key_length as usize)
-        .unwrap_or(&[])
+    keys.get(row.key_at..row.key_at + row.key_length as usize).unwrap_or(&[])
 }
 
 fn hash(hasher: &DefaultHashBuilder, format: u16, key: &[u8]) -> u64 {
@@ -250,11 +237,7 @@ impl SmallSet {
     fn add(&mut self, value: &[u8], hash: u64, pool: &mut Pool, hasher: &DefaultHashBuilder) {
         if let Some(known) = pool.find(value, hash) {
             // Every value of a set is in the pool, as one and the same allocation.
-            if self
-                .values
-                .iter()
-                .any(|mine| std::sync::Arc::ptr_eq(mine, known))
-            {
+            if self.values.iter().any(|mine| std::sync::Arc::ptr_eq(mine, known)) {
                 return;
             }
         }
@@ -284,18 +267,13 @@ struct Pool {
 
 impl Default for Pool {
     fn default() -> Pool {
-        Pool {
-            values: HashTable::new(),
-            limit: 4_096,
-        }
+        Pool { values: HashTable::new(), limit: 4_096 }
     }
 }
 
 impl Pool {
     fn find(&self, value: &[u8], hash: u64) -> Option<&Str> {
-        self.values
-            .find(hash, |(_, known)| known.as_bytes() == value)
-            .map(|(_, known)| known)
+        self.values.find(hash, |(_, known)| known.as_bytes() == value).map(|(_, known)| known)
     }
 
     fn intern(&mut self, value: &str, hasher: &DefaultHashBuilder) -> Str {
@@ -304,13 +282,11 @@ impl Pool {
             return known.clone();
         }
         if self.values.len() >= self.limit {
-            self.values
-                .retain(|(_, known)| std::sync::Arc::strong_count(known) > 1);
+            self.values.retain(|(_, known)| std::sync::Arc::strong_count(known) > 1);
             self.limit = (self.values.len() * 2).max(4_096);
         }
         let new = Str::from(value);
-        self.values
-            .insert_unique(hash, (hash, new.clone()), |(hash, _)| *hash);
+        self.values.insert_unique(hash, (hash, new.clone()), |(hash, _)| *hash);
         new
     }
 }

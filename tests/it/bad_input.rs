@@ -198,7 +198,8 @@ fn a_truncated_gzip_gives_its_whole_records() {
     // Text that compresses badly, so that half of the bytes hold about half of the records.
     for day in 0..100 {
         let mut one = event(day, "DescribeInstances", true);
-        one["requestID"] = json!(format!("{:x}", u64::from(day).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        one["requestID"] =
+            json!(format!("{:x}", u64::from(day).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let _ = writeln!(log, "{one}");
     }
     let packed = gzip(log.as_bytes());
@@ -251,7 +252,10 @@ fn lone_surrogates_and_deep_nesting() {
     costs_or_reads("lone.json", &lone);
     let deep = format!("{{\"Records\":[{}{}]}}", "[".repeat(100_000), "]".repeat(100_000));
     costs_itself("deep.json", deep.as_bytes());
-    let deep = line.replace("\"requestParameters\":null", &format!("\"requestParameters\":{}", "[".repeat(100_000)));
+    let deep = line.replace(
+        "\"requestParameters\":null",
+        &format!("\"requestParameters\":{}", "[".repeat(100_000)),
+    );
     costs_itself("deep-record.json", format!("{line}\n{deep}\n").as_bytes());
 }
 
@@ -299,7 +303,10 @@ fn a_symlink_loop() {
 fn a_policy_with_an_unknown_version_or_without_an_action() {
     for (what, policy) in [
         ("version", json!({ "Version": "2030-01-01", "Statement": [] })),
-        ("action", json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Resource": "*" }] })),
+        (
+            "action",
+            json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Resource": "*" }] }),
+        ),
     ] {
         let dir = good();
         let mut more = details();
@@ -344,14 +351,16 @@ fn a_yaml_alias_bomb_and_ragged_csv() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_string();
     for level in 1..12 {
         let before = level - 1;
-        let _ = writeln!(bomb, "a{level}: &a{level} [{}]", vec![format!("*a{before}"); 9].join(", "));
+        let _ =
+            writeln!(bomb, "a{level}: &a{level} [{}]", vec![format!("*a{before}"); 9].join(", "));
     }
     let dir = good();
     write(dir.path(), "authgap.yaml", bomb.as_bytes());
     let run = authgap_in(dir.path(), &["analyze", "."]);
     assert_eq!(run.status, 2, "{}", run.stdout);
     assert!(run.stderr.contains("authgap.yaml"), "{}", run.stderr);
-    let ragged = "identity,action,effect\nsvc:a,x:read,allow\nsvc:b\nsvc:c,x:write,allow,more,fields\n";
+    let ragged =
+        "identity,action,effect\nsvc:a,x:read,allow\nsvc:b\nsvc:c,x:write,allow,more,fields\n";
     let dir = good();
     write(dir.path(), "grants.csv", ragged.as_bytes());
     let (_, report) = analyse(dir.path());
@@ -399,7 +408,10 @@ fn hostile_text_never_reaches_an_output_unescaped() {
     });
     write(dir.path(), "hostile.json", one.to_string().as_bytes());
     for format in ["table", "csv", "markdown"] {
-        let run = authgap_in(dir.path(), &["analyze", ".", "--format", format, "--table", "identities", "--all"]);
+        let run = authgap_in(
+            dir.path(),
+            &["analyze", ".", "--format", format, "--table", "identities", "--all"],
+        );
         assert_eq!(run.status, 0, "{}", run.stderr);
         assert!(run.stdout.contains("calc"), "{format}: the identity is there");
         assert!(!run.stdout.contains('\u{1b}'), "{format}");

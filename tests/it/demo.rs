@@ -22,7 +22,13 @@ fn findings<'a>(report: &'a Value, identity: &str, kind: &str) -> Vec<&'a Value>
 }
 
 /// A finding that is there, with a place of evidence on a side whose line says something.
-fn proven(report: &Value, identity: &str, kind: &str, facet: Option<&str>, sides: &[&str]) -> Value {
+fn proven(
+    report: &Value,
+    identity: &str,
+    kind: &str,
+    facet: Option<&str>,
+    sides: &[&str],
+) -> Value {
     let found = findings(report, identity, kind);
     let one = found
         .iter()
@@ -105,7 +111,12 @@ fn the_partition_adds_up() {
             .map(|(_, count)| count.as_u64().expect("a number"))
             .sum();
         if identity["judged"] == true && identity["counts"]["unexplained"] == 0 {
-            assert_eq!(granted, identity["counts"]["granted"].as_u64().expect("a number"), "{}", identity["id"]);
+            assert_eq!(
+                granted,
+                identity["counts"]["granted"].as_u64().expect("a number"),
+                "{}",
+                identity["id"]
+            );
         }
     }
 }
@@ -131,13 +142,17 @@ fn every_format_and_table_of_the_demo() {
         snapshot(&name, &["analyze", "fixtures/demo", "--table", table]);
     }
     snapshot("demo-80-columns", &["analyze", "fixtures/demo", "--min-severity", "high"]);
-    snapshot("demo-explain-identity", &["explain", "aws:role/report-worker", "--from", "fixtures/demo"]);
+    snapshot(
+        "demo-explain-identity",
+        &["explain", "aws:role/report-worker", "--from", "fixtures/demo"],
+    );
     snapshot("demo-json", &["analyze", "fixtures/demo", "--format", "json"]);
 }
 
 #[test]
 fn the_readme_shows_what_the_program_prints() {
-    let readme = std::fs::read_to_string(crate::common::root().join("README.md")).expect("the README");
+    let readme =
+        std::fs::read_to_string(crate::common::root().join("README.md")).expect("the README");
     let sample = readme
         .split("<!-- sample:begin -->")
         .nth(1)
@@ -159,9 +174,16 @@ fn the_readme_shows_what_the_program_prints() {
 
 #[test]
 fn the_report_matches_its_published_schema() {
-    let schema = std::fs::read_to_string(crate::common::root().join("docs/report.schema.json")).expect("the schema");
+    let schema = std::fs::read_to_string(crate::common::root().join("docs/report.schema.json"))
+        .expect("the schema");
     assert_eq!(schema, authgap::report::schema::schema(), "run `authgap dev docs`");
     let run = authgap(&["analyze", "fixtures/demo", "--format", "json"]);
     let again = authgap::report::json::read(run.stdout.as_bytes()).expect("the report reads back");
-    assert_eq!(again.findings.len(), serde_json::from_str::<Value>(&run.stdout).expect("JSON")["findings"].as_array().expect("a list").len());
+    assert_eq!(
+        again.findings.len(),
+        serde_json::from_str::<Value>(&run.stdout).expect("JSON")["findings"]
+            .as_array()
+            .expect("a list")
+            .len()
+    );
 }

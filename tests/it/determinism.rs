@@ -14,7 +14,8 @@ fn threads_do_not_change_a_byte() {
         let base = run(&["analyze", "fixtures/demo", "--format", format, "--threads", "1"]);
         assert!(base.len() > 1_000, "{format}");
         for threads in ["2", "3", "8"] {
-            let other = run(&["analyze", "fixtures/demo", "--format", format, "--threads", threads]);
+            let other =
+                run(&["analyze", "fixtures/demo", "--format", format, "--threads", threads]);
             assert!(base == other, "{format} differs with {threads} threads");
         }
     }

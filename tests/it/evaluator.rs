@@ -72,9 +72,18 @@ impl Dice {
     }
 }
 
-const ACTIONS: &[&str] = &["s3:GetObject", "s3:PutObject", "S3:getobject", "sqs:SendMessage", "iam:PassRole"];
-const ACTION_PATTERNS: &[&str] =
-    &["*", "s3:*", "s3:Get*", "s3:?etObject", "sqs:SendMessage", "iam:*Role", "S3:PUT*", "s3:*Object"];
+const ACTIONS: &[&str] =
+    &["s3:GetObject", "s3:PutObject", "S3:getobject", "sqs:SendMessage", "iam:PassRole"];
+const ACTION_PATTERNS: &[&str] = &[
+    "*",
+    "s3:*",
+    "s3:Get*",
+    "s3:?etObject",
+    "sqs:SendMessage",
+    "iam:*Role",
+    "S3:PUT*",
+    "s3:*Object",
+];
 const RESOURCES: &[&str] = &[
     "arn:aws:s3:::data/k1",
     "arn:aws:s3:::data/team/alice/x",
@@ -241,7 +250,10 @@ fn the_fast_evaluator_equals_the_slow_one_on_random_cases() {
         allowed += usize::from(slow.allow);
     }
     println!("{compared} random cases, {allowed} of them allowed");
-    assert!(allowed * 20 > compared && allowed * 20 < compared * 19, "one-sided: {allowed} of {compared}");
+    assert!(
+        allowed * 20 > compared && allowed * 20 < compared * 19,
+        "one-sided: {allowed} of {compared}"
+    );
 }
 
 fn is_allowed(case: &Value) -> bool {
@@ -256,7 +268,8 @@ fn adding_a_deny_never_adds_a_permission() {
         let mut more = case.clone();
         let mut deny = statement(&mut dice, 5, false);
         deny["Effect"] = json!("Deny");
-        let added = json!({ "name": "deny", "policy": { "Version": "2012-10-17", "Statement": [deny] } });
+        let added =
+            json!({ "name": "deny", "policy": { "Version": "2012-10-17", "Statement": [deny] } });
         more["identity"].as_array_mut().expect("a list").push(added);
         assert!(is_allowed(&case) || !is_allowed(&more), "{case}\n{more}");
     }

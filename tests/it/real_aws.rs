@@ -48,15 +48,19 @@ fn rule_tests_of_one_record_each_never_fail() {
     let Some(file) = shared("data/aws/cloudtrail/panther-rule-tests.jsonl.gz") else { return };
     let packed = std::fs::read(file).expect("the file");
     let mut text = String::new();
-    std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(packed.as_slice()), &mut text)
-        .expect("text");
+    std::io::Read::read_to_string(
+        &mut flate2::read::MultiGzDecoder::new(packed.as_slice()),
+        &mut text,
+    )
+    .expect("text");
     let dir = tempfile::tempdir().expect("a folder");
     let mut lines = 0;
     let mut statuses = std::collections::BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
         let file = dir.path().join("one.jsonl");
         std::fs::write(&file, line).expect("a file");
-        let run = crate::common::authgap_in(dir.path(), &["analyze", "one.jsonl", "--format", "json"]);
+        let run =
+            crate::common::authgap_in(dir.path(), &["analyze", "one.jsonl", "--format", "json"]);
         assert!(run.status == 0 || run.status == 2, "line {number}: {}", run.stderr);
         *statuses.entry(run.status).or_insert(0) += 1;
         lines += 1;
@@ -140,9 +144,10 @@ fn terraform_plans_are_recognised_and_not_read_yet() {
 #[test]
 fn the_generic_tables_say_what_is_expected_of_them() {
     let Some(dir) = shared("data/other/generic") else { return };
-    let expected: Value =
-        serde_json::from_str(&std::fs::read_to_string(dir.join("expected.json")).expect("the file"))
-            .expect("JSON");
+    let expected: Value = serde_json::from_str(
+        &std::fs::read_to_string(dir.join("expected.json")).expect("the file"),
+    )
+    .expect("JSON");
     let tables: Vec<String> = ["identities", "grants", "usage", "coverage"]
         .map(|name| dir.join(format!("{name}.csv")).to_string_lossy().into_owned())
         .to_vec();

@@ -34,36 +34,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    const ALLOW: Self = Self {
-        allow: true,
-        explicit: false,
-        layer: None,
-    };
+    const ALLOW: Self = Self { allow: true, explicit: false, layer: None };
 
     const fn explicit(layer: &'static str) -> Self {
-        Self {
-            allow: false,
-            explicit: true,
-            layer: Some(layer),
-        }
+        Self { allow: false, explicit: true, layer: Some(layer) }
     }
 
     const fn implicit(layer: Option<&'static str>) -> Self {
-        Self {
-            allow: false,
-            explicit: false,
-            layer,
-        }
+        Self { allow: false, explicit: false, layer }
     }
 
     /// The answer in the words of the `why` field of a case: `None` for an allow, else "implicit",
     /// "implicit LAYER" or "explicit LAYER".
     pub(crate) fn why(&self) -> Option<String> {
-        let word = if self.explicit {
-            "explicit"
-        } else {
-            "implicit"
-        };
+        let word = if self.explicit { "explicit" } else { "implicit" };
         match (self.allow, self.layer) {
             (true, _) => None,
             (false, None) => Some(word.to_string()),
@@ -108,20 +92,11 @@ pub(crate) fn decide(case: &Value) -> Result<Answer, String> {
         return Ok(Answer::implicit(Some("scp")));
     }
 
-    let caller = CallerSide {
-        request: &request,
-        identity,
-        boundary,
-        session,
-    };
+    let caller = CallerSide { request: &request, identity, boundary, session };
     if request.caller.account != request.resource_account {
         let own = caller.answer(true);
         let theirs = resource.allows != Named::No;
-        return Ok(if own.allow && !theirs {
-            Answer::implicit(None)
-        } else {
-            own
-        });
+        return Ok(if own.allow && !theirs { Answer::implicit(None) } else { own });
     }
     Ok(match resource.allows {
         Named::Itself => Answer::ALLOW,
@@ -173,9 +148,7 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn of(case: &'a Value) -> Result<Self, String> {
         let text = |field: &str| {
-            case.get(field)
-                .and_then(Value::as_str)
-                .ok_or_else(|| format!("{field} is not text"))
+            case.get(field).and_then(Value::as_str).ok_or_else(|| format!("{field} is not text"))
         };
         let caller = Caller::of(text("principal")?)?;
         let context = case.get("context").and_then(Value::as_object);
@@ -197,12 +170,7 @@ impl<'a> Request<'a> {
     fn resource_must_allow(&self) -> bool {
         let mut parts = self.resource.splitn(6, ':').skip(2);
         let (service, last) = (parts.next().unwrap_or(""), parts.nth(2).unwrap_or(""));
-        let action_of = self
-            .action
-            .split(':')
-            .next()
-            .unwrap_or("")
-            .to_ascii_lowercase();
+        let action_of = self.action.split(':').next().unwrap_or("").to_ascii_lowercase();
         (action_of == "kms" && service == "kms" && last.starts_with("key/"))
             || (action_of == "sts" && service == "iam" && last.starts_with("role/"))
     }
@@ -245,13 +213,7 @@ impl<'a> Caller<'a> {
         // Path and name of service-linked roles are AWS's own (IAM-UG using-service-linked-roles).
         let service_linked =
             name.starts_with("aws-service-role/") || role.starts_with("AWSServiceRoleFor");
-        Ok(Self {
-            arn,
-            account,
-            form,
-            role,
-            service_linked,
-        })
+        Ok(Self { arn, account, form, role, service_linked })
     }
 
     /// How one entry of a Principal element names this caller (IAM-UG elements_principal). No
@@ -273,9 +235,7 @@ impl<'a> Caller<'a> {
             [_, _, "iam", _, account, "root"] if *account == self.account => Named::Account,
             // A session ARN has lost the path of its role; names are unique without it.
             [_, _, "iam", _, account, rest] if *account == self.account => {
-                let name = rest
-                    .strip_prefix("role/")
-                    .and_then(|path| path.rsplit('/').next());
+                let name = rest.strip_prefix("role/").and_then(|path| path.rsplit('/').next());
                 let session_of = self.form == Form::Session && name == Some(self.role);
                 if session_of { Named::Role } else { Named::No }
             }
@@ -307,10 +267,7 @@ struct Verdict {
 
 impl Verdict {
     fn and(self, other: Self) -> Self {
-        Self {
-            denies: self.denies || other.denies,
-            allows: self.allows.max(other.allows),
-        }
+        Self { denies: self.denies || other.denies, allows: self.allows.max(other.allows) }
     }
 }
 
@@ -344,14 +301,9 @@ fn levels(case: &Value, field: &str, kind: Kind, req: &Request) -> Result<Vec<Ve
     if req.caller.service_linked || retire {
         return Ok(Vec::new());
     }
-    let all = case
-        .get(field)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let all = case.get(field).and_then(Value::as_array).into_iter().flatten();
     let used = all.filter(|level| level.as_array().is_some_and(|l| !l.is_empty()));
-    used.map(|level| named_policies(Some(level), kind, req))
-        .collect()
+    used.map(|level| named_policies(Some(level), kind, req)).collect()
 }
 
 fn judge(policy: &Value, kind: Kind, request: &Request) -> Result<Verdict, String> {
@@ -395,11 +347,7 @@ fn texts(value: &Value) -> Result<Vec<String>, String> {
     match value {
         Value::String(text) => Ok(vec![text.clone()]),
         Value::Number(_) | Value::Bool(_) => Ok(vec![value.to_string()]),
-        Value::Array(list) => Ok(list
-            .iter()
-            .map(texts)
-            .collect::<Result<Vec<_>, _>>()?
-            .concat()),
+        Value::Array(list) => Ok(list.iter().map(texts).collect::<Result<Vec<_>, _>>()?.concat()),
         Value::Null | Value::Object(_) => Err(format!("not a text: {value}")),
     }
 }
@@ -429,10 +377,7 @@ fn principal_names(statement: &Value, deny: bool, request: &Request) -> Result<N
 /// elements_notprincipal); a caller with a boundary is never exempt (IAM-UG
 /// access_policies_boundaries).
 fn not_principal_exempts(entries: &[String], deny: bool, request: &Request) -> bool {
-    let names: Vec<Named> = entries
-        .iter()
-        .map(|entry| request.caller.named_by(entry))
-        .collect();
+    let names: Vec<Named> = entries.iter().map(|entry| request.caller.named_by(entry)).collect();
     if !deny {
         return names.iter().any(|named| *named != Named::No);
     }
@@ -449,9 +394,7 @@ fn not_principal_exempts(entries: &[String], deny: bool, request: &Request) -> b
 /// IAM-UG elements_action, elements_notaction.
 fn action_applies(statement: &Value, request: &Request) -> Result<bool, String> {
     let listed = |value: &Value| -> Result<bool, String> {
-        Ok(texts(value)?
-            .iter()
-            .any(|pattern| action_matches(pattern, request.action)))
+        Ok(texts(value)?.iter().any(|pattern| action_matches(pattern, request.action)))
     };
     match (statement.get("Action"), statement.get("NotAction")) {
         (Some(actions), None) => listed(actions),
@@ -484,18 +427,14 @@ fn resource_applies(
 ) -> Result<bool, String> {
     let listed = |value: &Value| -> Result<bool, String> {
         let patterns = texts(value)?;
-        Ok(patterns
-            .iter()
-            .any(|p| resource_matches(p, kind, request.resource, variables)))
+        Ok(patterns.iter().any(|p| resource_matches(p, kind, request.resource, variables)))
     };
     // The guide relies on this pair in two examples, though the action takes no bucket
     // (IAM-UG evaluation-logic and elements_condition_operators against elements_notaction).
     let lists_buckets = request.is_action("s3:ListAllMyBuckets") && request.resource == "*";
     match (statement.get("Resource"), statement.get("NotResource")) {
         (Some(resources), None) => {
-            let all_buckets = texts(resources)?
-                .iter()
-                .any(|text| text == "arn:aws:s3:::*");
+            let all_buckets = texts(resources)?.iter().any(|text| text == "arn:aws:s3:::*");
             Ok((lists_buckets && all_buckets) || listed(resources)?)
         }
         (None, Some(resources)) => Ok(!listed(resources)?),
@@ -540,17 +479,10 @@ mod tests {
         let mut wrong = Vec::new();
         for case in cases {
             let expected = (text(case, "expect"), text(case, "why"));
-            let answer = decide(case).map(|a| {
-                (
-                    Some(if a.allow { "allow" } else { "deny" }.to_string()),
-                    a.why(),
-                )
-            });
+            let answer = decide(case)
+                .map(|a| (Some(if a.allow { "allow" } else { "deny" }.to_string()), a.why()));
             if answer.as_ref() != Ok(&expected) {
-                wrong.push(format!(
-                    "{:?}: {answer:?}, not {expected:?}",
-                    text(case, "id")
-                ));
+                wrong.push(format!("{:?}: {answer:?}, not {expected:?}", text(case, "id")));
             }
         }
         wrong
@@ -564,10 +496,7 @@ mod tests {
     }
 
     #[test]
-    #[allow(
-        clippy::print_stderr,
-        reason = "says that the shared cases are not there"
-    )]
+    #[allow(clippy::print_stderr, reason = "says that the shared cases are not there")]
     fn every_shared_case_has_its_documented_outcome() {
         let Some(cases) = cases("../shared/data/aws/evaluation-cases.jsonl") else {
             eprintln!("skipped: the shared cases are absent");
@@ -579,32 +508,13 @@ mod tests {
 
     #[test]
     fn a_date_is_the_same_instant_in_every_form() {
-        let same = [
-            "2026-01-01",
-            "2026-01",
-            "2026",
-            "1767225600",
-            "2026-01-01T01:30+01:30",
-        ];
+        let same = ["2026-01-01", "2026-01", "2026", "1767225600", "2026-01-01T01:30+01:30"];
         for text in same {
             assert_eq!(instant(text), instant("2026-01-01T00:00:00.000Z"), "{text}");
         }
-        assert_eq!(
-            instant("2024-03-01"),
-            Some(1_709_251_200 * 1_000_000_000_000_000_000)
-        );
-        assert_eq!(
-            instant("1969-12-31"),
-            Some(-86_400 * 1_000_000_000_000_000_000)
-        );
-        for text in [
-            "",
-            "2026-13-01",
-            "2026-02-29",
-            "2026-01-01T00:00:00",
-            "soon",
-            "é-1",
-        ] {
+        assert_eq!(instant("2024-03-01"), Some(1_709_251_200 * 1_000_000_000_000_000_000));
+        assert_eq!(instant("1969-12-31"), Some(-86_400 * 1_000_000_000_000_000_000));
+        for text in ["", "2026-13-01", "2026-02-29", "2026-01-01T00:00:00", "soon", "é-1"] {
             assert_eq!(instant(text), None, "{text}");
         }
     }

@@ -7,7 +7,8 @@ use crate::common::root;
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(dir: &Path, out: &mut Vec<(PathBuf, String)>) {
-        let entries = std::fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let entries =
+            std::fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path());
         for path in entries.collect::<BTreeSet<_>>() {
             if path.is_dir() {
                 walk(&path, out);
@@ -63,7 +64,8 @@ fn dependencies_have_one_direction() {
         let path = relative(&path);
         let mine = module(&path);
         let is_test = path.contains("tests") || path.contains("_test");
-        let Some((_, allowed)) = below.iter().find(|(name, _)| *name == mine).filter(|_| !is_test) else {
+        let Some((_, allowed)) = below.iter().find(|(name, _)| *name == mine).filter(|_| !is_test)
+        else {
             continue;
         };
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -87,7 +89,8 @@ fn dependencies_have_one_direction() {
 #[test]
 fn files_stay_readable() {
     for (path, text) in sources() {
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines().count();
+        let code =
+            text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines().count();
         assert!(code <= 600, "{} has {code} lines", relative(&path));
     }
 }

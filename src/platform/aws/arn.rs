@@ -20,12 +20,7 @@ impl<'a> Arn<'a> {
         let is_arn = parts.next() == Some("arn");
         let (partition, service) = (parts.next()?, parts.next()?);
         let (_, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
-        (is_arn && !resource.is_empty()).then_some(Arn {
-            partition,
-            service,
-            account,
-            resource,
-        })
+        (is_arn && !resource.is_empty()).then_some(Arn { partition, service, account, resource })
     }
 
     /// Of an IAM ARN: the kind (`role`, `user`) and the name without path.

@@ -34,13 +34,7 @@ pub(crate) struct Owners {
 
 fn folded(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
         .collect()
 }
 
@@ -162,8 +156,7 @@ pub(crate) fn canonical(evidence: &Evidence, arn: &str) -> Str {
         let key: Str = format!("{kind}/{}", name.to_ascii_lowercase()).into();
         Some((Str::from(parts.account), key))
     });
-    key.and_then(|key| evidence.by_name.get(&key).cloned())
-        .unwrap_or_else(|| arn.into())
+    key.and_then(|key| evidence.by_name.get(&key).cloned()).unwrap_or_else(|| arn.into())
 }
 
 impl Maker<'_> {
@@ -231,19 +224,13 @@ impl Maker<'_> {
             Some(Intervals::span(from, made.plus_seconds(-DELAY))).filter(|span| !span.is_empty())
         };
         for service in &report.services {
-            let about = |source| About {
-                source,
-                id: owner,
-                basis: &basis,
-                place: service.place,
-            };
+            let about = |source| About { source, id: owner, basis: &basis, place: service.place };
             let by_service = about(Source::LastAccessedService);
             let select = Select::Service(service.namespace.clone());
             match service.last {
                 Some(time) => {
                     let at = Intervals::at(time);
-                    self.claims
-                        .push(by_service.claim(Says::Attempted, select, at));
+                    self.claims.push(by_service.claim(Says::Attempted, select, at));
                 }
                 None => {
                     let covered = window(Time::from_civil((2015, 10, 1), (0, 0, 0)));
@@ -276,8 +263,7 @@ impl Maker<'_> {
         for export in &self.evidence.exports {
             if export.has_roles && !export.has_last_used {
                 let text = "no `RoleLastUsed` in this export: it says nothing about roles' use";
-                self.notes
-                    .push((Some(Place::file(export.file)), text.to_string()));
+                self.notes.push((Some(Place::file(export.file)), text.to_string()));
                 continue;
             }
             let collected = self.collected(export.file);
@@ -292,9 +278,7 @@ impl Maker<'_> {
             let roles = self.evidence.entities.get(export.entities.clone());
             for role in roles.unwrap_or_default() {
                 let is_never = matches!(role.last_use, LastUse::Never | LastUse::Unstated);
-                let is_old = role
-                    .created
-                    .is_some_and(|created| created.plus_days(1) <= earliest);
+                let is_old = role.created.is_some_and(|created| created.plus_days(1) <= earliest);
                 let is_tracked = role.arn.starts_with("arn:aws:");
                 if role.is_user || !is_never || !is_old || !is_tracked {
                     continue;
@@ -308,8 +292,7 @@ impl Maker<'_> {
                         basis: &basis,
                         place: role.place,
                     };
-                    self.claims
-                        .push(about.claim(Says::NotSeen, Select::Everything, covered));
+                    self.claims.push(about.claim(Says::NotSeen, Select::Everything, covered));
                 }
             }
         }
@@ -318,14 +301,11 @@ impl Maker<'_> {
     /// Start and end of the run of the evidence script that wrote a file.
     fn collected(&self, file: u32) -> Option<(Time, Time)> {
         let path = self.evidence.paths.get(&file)?;
-        self.evidence
-            .collections
-            .iter()
-            .find_map(|(folder, start, end)| {
-                let inside = path.strip_prefix(folder.as_str())?;
-                (inside.starts_with('/') || folder.is_empty()).then_some(())?;
-                Some((*start.as_ref()?, (*end).or(*start)?))
-            })
+        self.evidence.collections.iter().find_map(|(folder, start, end)| {
+            let inside = path.strip_prefix(folder.as_str())?;
+            (inside.starts_with('/') || folder.is_empty()).then_some(())?;
+            Some((*start.as_ref()?, (*end).or(*start)?))
+        })
     }
 
     /// Claims of Access Analyzer. The window is a setting of the analyzer: without it only a finding's own
@@ -370,8 +350,7 @@ impl Maker<'_> {
         };
         if let Some(last) = last {
             let at = Intervals::at(last);
-            self.claims
-                .push(about.claim(Says::Attempted, select.clone(), at));
+            self.claims.push(about.claim(Says::Attempted, select.clone(), at));
         }
         let Some(analyzed) = finding.analyzed else {
             return false;

@@ -68,11 +68,8 @@ fn known_trails<'a>(
     let mut known = Vec::new();
     for trail in &trails.trails {
         let of_trail = |arn: &Str| *arn == trail.arn;
-        let selectors: Vec<&Selectors> = trails
-            .selectors
-            .iter()
-            .filter(|selectors| of_trail(&selectors.trail))
-            .collect();
+        let selectors: Vec<&Selectors> =
+            trails.selectors.iter().filter(|selectors| of_trail(&selectors.trail)).collect();
         let recorded = match selectors.as_slice() {
             [] if trail.has_custom_selectors => {
                 let text = format!(
@@ -88,19 +85,11 @@ fn known_trails<'a>(
         let status: Option<&Status> = trails.status.iter().find(|one| of_trail(&one.trail));
         let logging = match status {
             Some(status) if status.is_logging => (status.start, None),
-            Some(Status {
-                start,
-                stop: Some(stop),
-                ..
-            }) => (*start, Some(*stop)),
+            Some(Status { start, stop: Some(stop), .. }) => (*start, Some(*stop)),
             Some(_) => continue,
             None => (None, None),
         };
-        known.push(KnownTrail {
-            trail,
-            recorded,
-            logging,
-        });
+        known.push(KnownTrail { trail, recorded, logging });
     }
     known
 }
@@ -129,17 +118,11 @@ impl KnownTrail<'_> {
 /// Claims of trails; returns the classes that they cover.
 fn stated(log: &Log<'_>, known: &[KnownTrail<'_>], out: &mut Vec<Claim>) -> BTreeSet<Str> {
     let mut covered_classes = BTreeSet::new();
-    let over: Vec<&KnownTrail<'_>> = known
-        .iter()
-        .filter(|trail| trail.is_over(log.account))
-        .collect();
+    let over: Vec<&KnownTrail<'_>> =
+        known.iter().filter(|trail| trail.is_over(log.account)).collect();
     for trail in &over {
-        let own: Vec<&LogSpan> = log
-            .spans
-            .iter()
-            .copied()
-            .filter(|span| trail.shows(span))
-            .collect();
+        let own: Vec<&LogSpan> =
+            log.spans.iter().copied().filter(|span| trail.shows(span)).collect();
         let Some((first, last)) = extent(&own) else {
             continue;
         };
@@ -227,9 +210,7 @@ fn extent(spans: &[&LogSpan]) -> Option<(Time, Time)> {
 impl Log<'_> {
     /// From a first to a last record, without gaps.
     fn covered(&self, first: Time, last: Time) -> Intervals {
-        Intervals::span(first, last.plus_seconds(1))
-            .intersect(&self.days)
-            .minus(&self.damaged)
+        Intervals::span(first, last.plus_seconds(1)).intersect(&self.days).minus(&self.damaged)
     }
 
     fn claim(&self, source: Source, class: &Str, basis: String) -> Claim {
@@ -281,10 +262,7 @@ fn inferred(log: &Log<'_>, stated: &BTreeSet<Str>, out: &mut Vec<Claim>) {
         }
         let region = (!everywhere).then(|| span.region.clone());
         let resource = span.resource.clone().filter(|_| is_data);
-        joined
-            .entry((class, is_read, region, resource))
-            .or_default()
-            .push(span);
+        joined.entry((class, is_read, region, resource)).or_default().push(span);
     }
     for ((class, is_read, region, resource), spans) in joined {
         let Some((first, last)) = extent(&spans) else {

@@ -60,10 +60,7 @@ struct Keys<'v, 'a> {
 
 impl<'a> Keys<'_, 'a> {
     fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.members
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| *value)
+        self.members.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -87,9 +84,7 @@ impl<'a> Keys<'_, 'a> {
 /// Answers of IAM, CloudTrail and Access Analyzer.
 fn document(keys: &Keys<'_, '_>, value: &Value<'_>) -> Option<Detected> {
     if keys.any(&["UserDetailList", "GroupDetailList", "RoleDetailList"])
-        || keys
-            .first("Policies")
-            .is_some_and(|policy| policy.get("PolicyVersionList").is_some())
+        || keys.first("Policies").is_some_and(|policy| policy.get("PolicyVersionList").is_some())
     {
         return sure(&kinds::AUTHORIZATION_DETAILS);
     }
@@ -115,9 +110,7 @@ fn document(keys: &Keys<'_, '_>, value: &Value<'_>) -> Option<Detected> {
     let finding = keys.first("findings");
     if keys.any(&["findingType", "findingDetails"])
         || finding.is_some_and(|finding| finding.get("findingType").is_some())
-        || keys
-            .first("analyzers")
-            .is_some_and(|analyzer| analyzer.get("type").is_some())
+        || keys.first("analyzers").is_some_and(|analyzer| analyzer.get("type").is_some())
     {
         return sure(&kinds::UNUSED_ACCESS);
     }
@@ -161,10 +154,7 @@ fn is_trail(value: Option<Value<'_>>) -> bool {
 
 /// Answers of Organizations.
 fn organisation(keys: &Keys<'_, '_>) -> Option<Detected> {
-    if keys
-        .get("Policy")
-        .is_some_and(|policy| policy.get("PolicySummary").is_some())
-    {
+    if keys.get("Policy").is_some_and(|policy| policy.get("PolicySummary").is_some()) {
         return sure(&kinds::ORGANIZATION_POLICY);
     }
     let target = keys.first("Targets");
@@ -200,17 +190,13 @@ fn organisation(keys: &Keys<'_, '_>) -> Option<Detected> {
 fn policies(keys: &Keys<'_, '_>) -> Option<Detected> {
     let attributes = keys.get("Attributes");
     let of_attribute = attributes.is_some_and(|all| {
-        ["Policy", "QueueArn", "TopicArn"]
-            .iter()
-            .any(|name| all.get(name).is_some())
+        ["Policy", "QueueArn", "TopicArn"].iter().any(|name| all.get(name).is_some())
     });
     let is_document = |text: Cow<'_, str>| {
         let text = text.trim_start();
         text.starts_with('{') || text.starts_with("%7B") || text.starts_with("%7b")
     };
-    let secret = keys
-        .text("ARN")
-        .is_some_and(|arn| arn.contains(":secretsmanager:"));
+    let secret = keys.text("ARN").is_some_and(|arn| arn.contains(":secretsmanager:"));
     if (keys.has("ResourceArn") && keys.has("Policy"))
         || of_attribute
         || keys.any(&["policyText", "ResourcePolicy"])
@@ -219,10 +205,7 @@ fn policies(keys: &Keys<'_, '_>) -> Option<Detected> {
     {
         return found(&kinds::RESOURCE_POLICY, 90);
     }
-    if keys
-        .get("PolicyVersion")
-        .is_some_and(|version| version.get("Document").is_some())
-    {
+    if keys.get("PolicyVersion").is_some_and(|version| version.get("Document").is_some()) {
         return found(&kinds::POLICY, 90);
     }
     let statement = keys.get("Statement")?;
@@ -238,11 +221,7 @@ fn accounts(keys: &Keys<'_, '_>, sample: &Sample<'_>, depth: usize) -> Option<De
     if !is_account {
         return None;
     }
-    let inner = if value.is_array() {
-        value.elements().next()?
-    } else {
-        *value
-    };
+    let inner = if value.is_array() { value.elements().next()? } else { *value };
     let detected = object(&inner, sample, depth + 1)?;
     (detected.kind == &kinds::AUTHORIZATION_DETAILS).then_some(detected)
 }
@@ -297,11 +276,7 @@ fn events(
         let of_trail = messages(&list) || is_trail_name(keys.text("logGroup"));
         return of_trail.then(|| sure(&kinds::CLOUDTRAIL)).flatten();
     }
-    if keys.has("events")
-        && keys
-            .first("events")
-            .is_some_and(|e| e.get("message").is_some())
-    {
+    if keys.has("events") && keys.first("events").is_some_and(|e| e.get("message").is_some()) {
         let of_trail = messages(&keys.get("events")?);
         return of_trail.then(|| sure(&kinds::CLOUDTRAIL)).flatten();
     }
@@ -311,16 +286,12 @@ fn events(
 fn record(keys: &Keys<'_, '_>, sample: &Sample<'_>) -> Option<Detected> {
     let count = RECORD.iter().filter(|name| keys.has(name)).count();
     let is_insight = keys.has("insightDetails")
-        || keys
-            .text("eventCategory")
-            .is_some_and(|text| text == "Insight");
+        || keys.text("eventCategory").is_some_and(|text| text == "Insight");
     if is_insight && count >= 3 {
         return sure(&kinds::CLOUDTRAIL_INSIGHT);
     }
     // Notifications of S3 use the same names: `"eventSource": "aws:s3"`.
-    let foreign = keys
-        .text("eventSource")
-        .is_some_and(|source| source.starts_with("aws:"));
+    let foreign = keys.text("eventSource").is_some_and(|source| source.starts_with("aws:"));
     let named = keys.has("eventName") && keys.has("eventSource");
     let certainty = match count {
         _ if foreign => return None,
@@ -348,18 +319,14 @@ fn products(
         return sure(&kinds::CLOUDTRAIL);
     }
     if let Some(original) = value.path(&["event", "original"]).and_then(|v| v.string()) {
-        return is_record_text(&original)
-            .then(|| sure(&kinds::CLOUDTRAIL))
-            .flatten();
+        return is_record_text(&original).then(|| sure(&kinds::CLOUDTRAIL)).flatten();
     }
     if keys.has("sourcetype") && keys.has("event") {
         let ours = keys.text("sourcetype")? == "aws:cloudtrail";
         return ours.then(|| sure(&kinds::CLOUDTRAIL)).flatten();
     }
     if let Some(raw) = keys.text("_raw") {
-        return is_record_text(&raw)
-            .then(|| sure(&kinds::CLOUDTRAIL))
-            .flatten();
+        return is_record_text(&raw).then(|| sure(&kinds::CLOUDTRAIL)).flatten();
     }
     inner(keys.get("_source"))
         .or_else(|| inner(value.path(&["hits", "hits"])?.elements().next()))
@@ -378,10 +345,7 @@ fn messages(list: &Value<'_>) -> bool {
 /// Whether a text looks like a record, from its first bytes.
 fn is_record_text(text: &str) -> bool {
     Value::first(text.as_bytes()).is_some_and(|value| {
-        let count = value
-            .members()
-            .filter(|(key, _)| RECORD.contains(&key.as_ref()))
-            .count();
+        let count = value.members().filter(|(key, _)| RECORD.contains(&key.as_ref())).count();
         count >= 3 || (!value.is_whole && count >= 1)
     })
 }
@@ -401,9 +365,7 @@ fn empty(sample: &Sample<'_>) -> Option<Detected> {
     } else {
         &kinds::CLOUDTRAIL
     };
-    is_trail_path(sample.path)
-        .then(|| found(kind, 50))
-        .flatten()
+    is_trail_path(sample.path).then(|| found(kind, 50)).flatten()
 }
 
 /// Tables, exports of log lines, and templates.
@@ -414,9 +376,7 @@ fn text(sample: &Sample<'_>) -> Option<Detected> {
         && rest.trim_start().starts_with('{')
         && Time::parse(time).is_some()
     {
-        return is_record_text(rest.trim_start())
-            .then(|| sure(&kinds::CLOUDTRAIL))
-            .flatten();
+        return is_record_text(rest.trim_start()).then(|| sure(&kinds::CLOUDTRAIL)).flatten();
     }
     if line.starts_with("command\texit_code\terror") {
         return sure(&kinds::REFUSED);
@@ -437,9 +397,7 @@ fn text(sample: &Sample<'_>) -> Option<Detected> {
     if (has("_raw") || has("@message")) && of_record {
         return found(&kinds::CLOUDTRAIL, 85);
     }
-    let is_template = head
-        .lines()
-        .any(|line| line.starts_with("AWSTemplateFormatVersion"));
+    let is_template = head.lines().any(|line| line.starts_with("AWSTemplateFormatVersion"));
     is_template.then(|| sure(&kinds::CLOUDFORMATION)).flatten()
 }
 

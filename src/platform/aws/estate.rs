@@ -67,9 +67,8 @@ impl Estate for AwsEstate {
             None => canonical(&self.evidence, text),
         };
         let entities = self.evidence.entities.iter().chain(&alone);
-        let mut links: Vec<_> = entities
-            .flat_map(|entity| identities::links(entity, &resolve))
-            .collect();
+        let mut links: Vec<_> =
+            entities.flat_map(|entity| identities::links(entity, &resolve)).collect();
         links.sort_unstable();
         links.dedup();
         tables.links.append(&mut links);
@@ -77,20 +76,12 @@ impl Estate for AwsEstate {
         tables.credentials.extend(credentials);
         tables.claims.append(&mut claims);
         tables.actions.extend(self.actions());
-        tables.aliases.extend(
-            aliases
-                .into_iter()
-                .map(|(name, id)| ("aws".into(), name, id)),
-        );
+        tables.aliases.extend(aliases.into_iter().map(|(name, id)| ("aws".into(), name, id)));
         tables.notes.append(&mut notes);
     }
 
     fn evaluator(self: Box<Self>) -> Box<dyn Evaluator> {
-        Box::new(AwsEvaluator::new(
-            self.subjects,
-            self.guardrails,
-            self.evidence,
-        ))
+        Box::new(AwsEvaluator::new(self.subjects, self.guardrails, self.evidence))
     }
 }
 
@@ -117,9 +108,7 @@ impl AwsEstate {
             .collect();
         for file in open {
             let text = "this export is not whole, and no later page is there: identities and policies may be missing";
-            self.evidence
-                .notes
-                .push((Some(Place::file(file)), text.to_string()));
+            self.evidence.notes.push((Some(Place::file(file)), text.to_string()));
         }
     }
 
@@ -142,11 +131,7 @@ impl AwsEstate {
     fn users(&self) -> BTreeMap<Str, Vec<Str>> {
         let described = self.evidence.entities.iter().filter(|one| one.is_user);
         let described = described.map(|one| (one.name.clone(), one.arn.clone()));
-        let reported = self
-            .evidence
-            .credential_rows
-            .iter()
-            .filter(|row| !row.is_root);
+        let reported = self.evidence.credential_rows.iter().filter(|row| !row.is_root);
         let reported = reported.map(|row| {
             let name = row.arn.rsplit('/').next().unwrap_or_default();
             (name.into(), canonical(&self.evidence, &row.arn))
@@ -166,13 +151,7 @@ impl AwsEstate {
     fn identities(&mut self, alone: &[Entity], signs: &HashMap<Str, Signs>) -> Vec<Identity> {
         let organisation = &self.evidence.organisation;
         let mut accounts: BTreeSet<Str> = self.guardrails.keys().cloned().collect();
-        accounts.extend(
-            organisation
-                .parents
-                .keys()
-                .filter(|id| is_account(id))
-                .cloned(),
-        );
+        accounts.extend(organisation.parents.keys().filter(|id| is_account(id)).cloned());
         accounts.extend(organisation.management.clone());
         let mut rows = Vec::with_capacity(self.evidence.entities.len());
         let described = self.evidence.entities.iter().map(|entity| (entity, true));
@@ -206,11 +185,7 @@ impl AwsEstate {
             {
                 row.holes.extend(limits.holes.iter().cloned());
             }
-            for hole in row
-                .holes
-                .iter()
-                .filter(|hole| hole.policy.starts_with("group "))
-            {
+            for hole in row.holes.iter().filter(|hole| hole.policy.starts_with("group ")) {
                 told.insert((hole.policy.clone(), entity.account.clone(), hole.place));
             }
             self.subjects.insert(entity.arn.clone(), subject);
@@ -233,11 +208,7 @@ impl AwsEstate {
             if self.evidence.by_arn.contains_key(&id) {
                 continue;
             }
-            let kind = if report.is_root {
-                IdentityKind::Root
-            } else {
-                IdentityKind::User
-            };
+            let kind = if report.is_root { IdentityKind::Root } else { IdentityKind::User };
             let mut row = Identity::new(id.clone(), "aws", kind);
             let name = match kind {
                 IdentityKind::Root => &*report.account,
@@ -302,10 +273,8 @@ impl AwsEstate {
                 seen.extend(service.actions.iter().map(|(name, _)| &**name));
             }
         }
-        let mut actions: Vec<(Str, Str)> = seen
-            .into_iter()
-            .map(|name| (Str::from("aws"), Str::from(name)))
-            .collect();
+        let mut actions: Vec<(Str, Str)> =
+            seen.into_iter().map(|name| (Str::from("aws"), Str::from(name))).collect();
         actions.sort_unstable();
         actions
     }
@@ -330,10 +299,8 @@ fn signs(
         }
     }
     for row in &logs.usage {
-        let is_sign_in = row
-            .action
-            .get(..7)
-            .is_some_and(|head| head.eq_ignore_ascii_case("signin:"));
+        let is_sign_in =
+            row.action.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("signin:"));
         if is_sign_in && row.outcome == Outcome::Allowed && &*row.platform == "aws" {
             signs.entry(row.identity.clone()).or_default().signed_in = true;
         }
@@ -356,17 +323,11 @@ fn last_authentication(rows: &mut [Identity], credentials: &[Credential]) {
 
 /// Whether a policy allows to attach policies to roles or users.
 fn changes_permissions(bound: &Bound) -> bool {
-    let telling = [
-        "iam:AttachRolePolicy",
-        "iam:PutRolePolicy",
-        "iam:AttachUserPolicy",
-    ];
+    let telling = ["iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:AttachUserPolicy"];
     let statements = bound.policy.statements.iter().filter(|one| one.allow);
     statements.into_iter().any(|statement| {
         let actions = &statement.actions;
-        telling
-            .iter()
-            .any(|name| actions.list.iter().any(|glob| glob.matches(name)) != actions.not)
+        telling.iter().any(|name| actions.list.iter().any(|glob| glob.matches(name)) != actions.not)
     })
 }
 
@@ -377,11 +338,7 @@ fn subject(evidence: &Evidence, entity: &Entity, holes: &mut Vec<Hole>) -> Subje
             arn: entity.arn.clone(),
             role_arn: (!entity.is_user).then(|| entity.arn.clone()),
             account: entity.account.clone(),
-            kind: if entity.is_user {
-                CallerKind::User
-            } else {
-                CallerKind::Role
-            },
+            kind: if entity.is_user { CallerKind::User } else { CallerKind::Role },
             unique_id: entity.unique_id.clone(),
             tags: entity.tags.clone(),
             org_id: None,
@@ -391,12 +348,7 @@ fn subject(evidence: &Evidence, entity: &Entity, holes: &mut Vec<Hole>) -> Subje
         boundary: Limit::Absent,
         is_exempt: false,
     };
-    let mut collect = Collect {
-        evidence,
-        place: entity.place,
-        subject: &mut subject,
-        holes,
-    };
+    let mut collect = Collect { evidence, place: entity.place, subject: &mut subject, holes };
     collect.inline(&entity.inline, None);
     collect.attached(&entity.attached, None);
     for name in &entity.groups {
@@ -478,10 +430,7 @@ impl Collect<'_> {
                         .iter()
                         .any(|known| known.name == name && known.via.as_ref() == group);
                     if !is_known {
-                        self.subject.bounds.push(Bound {
-                            via: group.cloned(),
-                            ..bound
-                        });
+                        self.subject.bounds.push(Bound { via: group.cloned(), ..bound });
                     }
                 }
                 Err(note) => self.missing(arn, &note, self.place),
@@ -491,10 +440,7 @@ impl Collect<'_> {
 
     fn boundary(&mut self, arn: &Str) {
         self.subject.boundary = match find(self.evidence, arn) {
-            Ok((_, bound)) => Limit::Known(Bound {
-                layer: Layer::Boundary,
-                ..bound
-            }),
+            Ok((_, bound)) => Limit::Known(Bound { layer: Layer::Boundary, ..bound }),
             Err(note) => {
                 self.holes.push(Hole {
                     kind: HoleKind::Limits,

@@ -139,11 +139,10 @@ impl AwsEvaluator {
 
     /// Counts attachments, and finds the policies that look at the caller.
     fn count(&mut self) {
-        let organisation = self.guardrails.values().flat_map(|limits| {
-            [&limits.scps, &limits.rcps]
-                .into_iter()
-                .flat_map(org_bounds)
-        });
+        let organisation = self
+            .guardrails
+            .values()
+            .flat_map(|limits| [&limits.scps, &limits.rcps].into_iter().flat_map(org_bounds));
         let own = self.subjects.values().flat_map(|subject| {
             let boundary = match &subject.boundary {
                 Limit::Known(bound) => Some(bound),
@@ -151,15 +150,10 @@ impl AwsEvaluator {
             };
             subject.bounds.iter().chain(boundary)
         });
-        let resources = self
-            .resources
-            .iter()
-            .filter_map(|(_, bound)| bound.as_ref());
+        let resources = self.resources.iter().filter_map(|(_, bound)| bound.as_ref());
         let mut looks = HashMap::new();
         for bound in organisation.chain(own).chain(resources) {
-            looks
-                .entry(address(&bound.policy))
-                .or_insert_with(|| looks_at_caller(&bound.policy));
+            looks.entry(address(&bound.policy)).or_insert_with(|| looks_at_caller(&bound.policy));
         }
         let mut attached: HashMap<Str, usize> = HashMap::new();
         let subjects = self.subjects.values();
@@ -178,10 +172,7 @@ impl AwsEvaluator {
     }
 
     fn is_caller_seen(&self, bound: &Bound) -> bool {
-        self.looks_at_caller
-            .get(&address(&bound.policy))
-            .copied()
-            .unwrap_or(true)
+        self.looks_at_caller.get(&address(&bound.policy)).copied().unwrap_or(true)
     }
 
     fn guardrails(&self, account: &str) -> Option<&Guardrails> {
@@ -204,10 +195,7 @@ impl AwsEvaluator {
 
     fn layers(&self, subject: &Subject, resource_account: &str, resource: Vec<Bound>) -> Layers {
         let limits = |account: &str| {
-            self.guardrails(account)
-                .filter(|_| !subject.is_exempt)
-                .cloned()
-                .unwrap_or_default()
+            self.guardrails(account).filter(|_| !subject.is_exempt).cloned().unwrap_or_default()
         };
         Layers {
             identity: subject.bounds.clone(),
@@ -237,10 +225,7 @@ impl AwsEvaluator {
             Limit::Known(bound) => self.is_caller_seen(bound),
             Limit::Absent | Limit::Missing(_) => false,
         };
-        let own = subject
-            .bounds
-            .iter()
-            .any(|bound| self.is_caller_seen(bound));
+        let own = subject.bounds.iter().any(|bound| self.is_caller_seen(bound));
         let is_own_key = organisation || bounded || own || !resources.is_empty();
         Key {
             kind: subject.caller.kind,
@@ -249,13 +234,7 @@ impl AwsEvaluator {
             bounds: subject
                 .bounds
                 .iter()
-                .map(|bound| {
-                    (
-                        address(&bound.policy),
-                        bound.name.clone(),
-                        bound.via.clone(),
-                    )
-                })
+                .map(|bound| (address(&bound.policy), bound.name.clone(), bound.via.clone()))
                 .collect(),
             missing: subject.missing.clone(),
             boundary,
@@ -296,10 +275,7 @@ impl AwsEvaluator {
 
     /// The policy of a resource: `None` if the evidence says nothing about it, an empty list if it has none.
     fn policy_of(&self, action: &str, resource: &str) -> Option<Vec<Bound>> {
-        if action.len() > 4
-            && action
-                .get(..4)
-                .is_some_and(|head| head.eq_ignore_ascii_case("sts:"))
+        if action.len() > 4 && action.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sts:"))
         {
             return self.trust.get(resource).map(|bound| vec![bound.clone()]);
         }
@@ -314,10 +290,8 @@ impl AwsEvaluator {
             let (_, bound) = self.resources.get(*at)?;
             return Some(bound.iter().cloned().collect());
         }
-        let matched = self
-            .resources
-            .iter()
-            .find(|(glob, _)| !glob.is_exact() && glob.matches(container));
+        let matched =
+            self.resources.iter().find(|(glob, _)| !glob.is_exact() && glob.matches(container));
         matched.map(|(_, bound)| bound.iter().cloned().collect())
     }
 
@@ -328,9 +302,7 @@ impl AwsEvaluator {
         request: &Request<'_>,
         resource: &str,
     ) -> Answer {
-        let account = Arn::parse(resource)
-            .map(|arn| arn.account)
-            .filter(|text| is_account(text));
+        let account = Arn::parse(resource).map(|arn| arn.account).filter(|text| is_account(text));
         let known = self.policy_of(request.action, resource);
         let home = account.unwrap_or(&caller.account);
         let is_told = known.is_some();
@@ -372,11 +344,8 @@ impl AwsEvaluator {
         let mut denied: Vec<Str> = Vec::new();
         for bound in &subject.bounds {
             for statement in &bound.policy.statements {
-                let matches = statement
-                    .actions
-                    .list
-                    .iter()
-                    .any(|glob| glob.matches(request.action));
+                let matches =
+                    statement.actions.list.iter().any(|glob| glob.matches(request.action));
                 if matches == statement.actions.not {
                     continue;
                 }
@@ -407,9 +376,8 @@ impl AwsEvaluator {
                 Verdict::Unknown => 2,
                 Verdict::Deny => 3,
             };
-            let is_better = best
-                .as_ref()
-                .is_none_or(|known| rank(answer.verdict) < rank(known.verdict));
+            let is_better =
+                best.as_ref().is_none_or(|known| rank(answer.verdict) < rank(known.verdict));
             if is_better {
                 best = Some(answer);
             }
@@ -457,10 +425,7 @@ fn looks_at_caller(policy: &Policy) -> bool {
             || key == "aws:principalservicename"
     };
     policy.statements.iter().any(|statement| {
-        let listed = statement
-            .resources
-            .iter()
-            .flat_map(|resources| &resources.list);
+        let listed = statement.resources.iter().flat_map(|resources| &resources.list);
         let tested = statement.conditions.iter().flat_map(|test| &test.values);
         let has_variable = listed.chain(tested).any(|text| text.contains("${"));
         has_variable
@@ -498,10 +463,7 @@ impl Evaluator for AwsEvaluator {
         {
             return set.clone();
         }
-        let resource = named
-            .iter()
-            .filter_map(|at| self.resources.get(*at)?.1.clone())
-            .collect();
+        let resource = named.iter().filter_map(|at| self.resources.get(*at)?.1.clone()).collect();
         let layers = self.layers(subject, &subject.caller.account, resource);
         // Two threads may compute the same set: both get equal ones.
         let set = Arc::new(effective::effective(
@@ -534,10 +496,6 @@ impl Evaluator for AwsEvaluator {
     }
 
     fn shared_with(&self, policy: &str) -> usize {
-        self.attached
-            .get(policy)
-            .copied()
-            .unwrap_or(0)
-            .saturating_sub(1)
+        self.attached.get(policy).copied().unwrap_or(0).saturating_sub(1)
     }
 }

@@ -52,11 +52,7 @@ enum Trusted {
 
 /// Builds the row of an identity, without its holes.
 pub(crate) fn identity(entity: &Entity, signs: Signs, accounts: &BTreeSet<Str>) -> Identity {
-    let kind = if entity.is_user {
-        IdentityKind::User
-    } else {
-        IdentityKind::Role
-    };
+    let kind = if entity.is_user { IdentityKind::User } else { IdentityKind::Role };
     let mut row = Identity::new(entity.arn.clone(), "aws", kind);
     row.name = format!("aws:{}/{}", kind.as_str(), entity.name).into();
     row.account = entity.account.clone();
@@ -153,10 +149,7 @@ fn words(trusted: &BTreeSet<Trusted>, name: &str) -> Option<Str> {
         })
         .collect();
     // Roles that Organizations and Control Tower make for the management account.
-    if matches!(
-        name,
-        "OrganizationAccountAccessRole" | "AWSControlTowerExecution"
-    ) {
+    if matches!(name, "OrganizationAccountAccessRole" | "AWSControlTowerExecution") {
         words = vec!["administration from the management account".to_string()];
     }
     (!words.is_empty()).then(|| words.join("; ").into())
@@ -187,10 +180,7 @@ fn of_statement(statement: &Statement, entity: &Entity, accounts: &BTreeSet<Str>
     if principals.not {
         return vec![Trusted::Anyone];
     }
-    let has_external_id = statement
-        .conditions
-        .iter()
-        .any(|test| &*test.key == "sts:externalid");
+    let has_external_id = statement.conditions.iter().any(|test| &*test.key == "sts:externalid");
     let one = |named: &Named| match named {
         Named::Anyone => Trusted::Anyone,
         Named::Service(name) => Trusted::Workload(service(name)),
@@ -217,9 +207,7 @@ fn account_of(text: &str) -> Option<&str> {
     if is_account(text) {
         return Some(text);
     }
-    Arn::parse(text)
-        .map(|arn| arn.account)
-        .filter(|text| is_account(text))
+    Arn::parse(text).map(|arn| arn.account).filter(|text| is_account(text))
 }
 
 /// What runs when a service assumes a role (service principals: IAM User Guide,
@@ -249,9 +237,7 @@ fn federated(provider: &str) -> Trusted {
     if provider.contains(":saml-provider/") {
         return Trusted::People("a SAML provider".into());
     }
-    let host = provider
-        .split_once(":oidc-provider/")
-        .map_or(provider, |(_, host)| host);
+    let host = provider.split_once(":oidc-provider/").map_or(provider, |(_, host)| host);
     let what = match host.split('/').next().unwrap_or(host) {
         "token.actions.githubusercontent.com" => "GitHub Actions",
         "gitlab.com" => "GitLab CI",
@@ -333,9 +319,7 @@ fn subjects(statement: &Statement, provider: &Str) -> Vec<Str> {
     if provider.contains(":saml-provider/") {
         return vec![provider.clone()];
     }
-    let host = provider
-        .split_once(":oidc-provider/")
-        .map_or(&**provider, |(_, host)| host);
+    let host = provider.split_once(":oidc-provider/").map_or(&**provider, |(_, host)| host);
     let wanted = format!("{}:sub", host.to_ascii_lowercase());
     let mut found = Vec::new();
     for test in &statement.conditions {

@@ -18,9 +18,7 @@ fn names() -> &'static HashMap<String, String> {
     static LIST: OnceLock<HashMap<String, String>> = OnceLock::new();
     LIST.get_or_init(|| {
         let mut text = String::new();
-        let read = flate2::read::MultiGzDecoder::new(NAMES)
-            .take(CAP)
-            .read_to_string(&mut text);
+        let read = flate2::read::MultiGzDecoder::new(NAMES).take(CAP).read_to_string(&mut text);
         if read.is_err() {
             return HashMap::new();
         }

@@ -17,9 +17,9 @@ mod managed;
 mod organisation;
 pub mod policy;
 mod scan;
-pub mod trail;
 #[cfg(test)]
 mod tests;
+pub mod trail;
 
 use super::events::EventFormat;
 use super::{Detected, Estate, Kind, Platform, Sample};
@@ -70,11 +70,7 @@ impl Platform for Aws {
     fn facts(&self, name: &str, action: Option<&Action>) -> Facts {
         let level = action.map_or(AccessLevel::Unknown, |action| action.level);
         let (class, touches_data) = classes::log_class(name, level);
-        Facts {
-            class,
-            touches_data,
-            level: None,
-        }
+        Facts { class, touches_data, level: None, log_reads: classes::log_reads(name, level) }
     }
 
     fn switch(&self, class: &str) -> Option<String> {

@@ -30,10 +30,7 @@ pub(crate) fn guardrails(organisation: &Organisation, account: &str) -> Guardrai
         return guardrails;
     }
     for kind in [OrgKind::Scp, OrgKind::Rcp] {
-        let is_off = organisation
-            .enabled
-            .as_ref()
-            .is_some_and(|enabled| !enabled.contains(&kind));
+        let is_off = organisation.enabled.as_ref().is_some_and(|enabled| !enabled.contains(&kind));
         // Every organisation is expected to have service control policies; resource control policies are
         // younger, and their absence from the evidence means that nobody uses them.
         let is_expected = kind == OrgKind::Scp
@@ -115,23 +112,14 @@ fn attached(organisation: &Organisation, kind: OrgKind, node: &Str) -> (BTreeSet
     if let Some(ids) = organisation.attached.get(&(node.clone(), kind)) {
         return (ids.clone(), true);
     }
-    let is_at_node = |id: &&Str| {
-        organisation
-            .targets
-            .get(*id)
-            .is_some_and(|targets| targets.contains(node))
-    };
+    let is_at_node =
+        |id: &&Str| organisation.targets.get(*id).is_some_and(|targets| targets.contains(node));
     let is_of_kind = |id: &&Str| {
         let known = organisation.policies.get(*id).map(|policy| policy.kind);
         known.or_else(|| Some(full_access(id)?.kind)) == Some(kind)
     };
-    let ids: BTreeSet<Str> = organisation
-        .targets
-        .keys()
-        .filter(is_of_kind)
-        .filter(is_at_node)
-        .cloned()
-        .collect();
+    let ids: BTreeSet<Str> =
+        organisation.targets.keys().filter(is_of_kind).filter(is_at_node).cloned().collect();
     let all = organisation.listed.get(&kind);
     let is_complete =
         all.is_some_and(|all| all.iter().all(|id| organisation.targets.contains_key(id)));

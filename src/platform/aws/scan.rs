@@ -30,11 +30,7 @@ impl<'a> Value<'a> {
             return None;
         }
         let (end, is_whole) = skip(text, at);
-        Some(Value {
-            text: text.get(at..end)?,
-            at,
-            is_whole,
-        })
+        Some(Value { text: text.get(at..end)?, at, is_whole })
     }
 
     /// Offset of the first byte after the value.
@@ -58,9 +54,7 @@ impl<'a> Value<'a> {
             return None;
         }
         if self.is_whole {
-            return serde_json::from_slice::<Lent<'a>>(self.text)
-                .ok()
-                .map(|lent| lent.0);
+            return serde_json::from_slice::<Lent<'a>>(self.text).ok().map(|lent| lent.0);
         }
         Some(String::from_utf8_lossy(self.text.get(1..)?))
     }
@@ -85,9 +79,7 @@ impl<'a> Value<'a> {
 
     /// A member of an object by its name.
     pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.members()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
+        self.members().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// A member by a path of names.

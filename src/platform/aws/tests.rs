@@ -18,9 +18,7 @@ use crate::platform::{
 
 /// The folder of shared samples; prints that it is absent if so.
 pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data")
-        .join(folder);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(folder);
     if path.is_dir() {
         return Some(path);
     }
@@ -46,15 +44,9 @@ fn read(files: &[(&str, &str)]) -> (Box<dyn Estate>, Vec<Intake>) {
         };
         let mut intake = Intake::default();
         let detected = Aws.detect(&sample);
-        let kind = detected
-            .unwrap_or_else(|| panic!("{path} is of no kind"))
-            .kind;
+        let kind = detected.unwrap_or_else(|| panic!("{path} is of no kind")).kind;
         if kind.role == Role::Document {
-            let document = Document {
-                file: number as u32,
-                path,
-                bytes: text.as_bytes(),
-            };
+            let document = Document { file: number as u32, path, bytes: text.as_bytes() };
             estate.read(kind, &document, &mut intake);
         }
         intakes.push(intake);
@@ -66,11 +58,7 @@ fn run_with(files: &[(&str, &str)], logs: &LogSummary) -> Run {
     let (mut estate, intakes) = read(files);
     let mut tables = Tables::default();
     estate.finish(logs, &mut tables);
-    Run {
-        tables,
-        intakes,
-        evaluator: estate.evaluator(),
-    }
+    Run { tables, intakes, evaluator: estate.evaluator() }
 }
 
 fn run(files: &[(&str, &str)]) -> Run {
@@ -90,12 +78,7 @@ impl Run {
     }
 
     fn decide(&self, identity: &str, action: &str, resource: Option<&str>) -> Answer {
-        self.evaluator.decide(&Request {
-            identity,
-            action,
-            resource,
-            context: &[],
-        })
+        self.evaluator.decide(&Request { identity, action, resource, context: &[] })
     }
 
     fn claims(&self, source: Source) -> Vec<&Claim> {
@@ -121,19 +104,12 @@ fn line(claim: &Claim) -> String {
         Says::Attempted => "attempted",
         Says::NotSeen => "not-seen",
     };
-    let spans: Vec<String> = claim
-        .covered
-        .parts()
-        .iter()
-        .map(|(from, to)| format!("{from}/{to}"))
-        .collect();
+    let spans: Vec<String> =
+        claim.covered.parts().iter().map(|(from, to)| format!("{from}/{to}")).collect();
     let region = claim.region.as_deref().unwrap_or("*");
     let resource = claim.resources.as_deref().unwrap_or("*");
     let rw = format!("{:?}", claim.rw).to_lowercase();
-    format!(
-        "{scope} {what} {says} {rw} {region} {resource} {}",
-        spans.join(" ")
-    )
+    format!("{scope} {what} {says} {rw} {region} {resource} {}", spans.join(" "))
 }
 
 fn time(text: &str) -> Time {
@@ -149,10 +125,7 @@ fn role(name: &str, trust: &str, rest: &str) -> String {
 }
 
 fn details(roles: &[String]) -> String {
-    format!(
-        r#"{{"RoleDetailList":[{}],"Policies":[]}}"#,
-        roles.join(",")
-    )
+    format!(r#"{{"RoleDetailList":[{}],"Policies":[]}}"#, roles.join(","))
 }
 
 const TRUST_EC2: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -181,14 +154,28 @@ fn zz_bench() {
     let t = std::time::Instant::now();
     let mut estate = Aws.estate();
     let mut intake = Intake::default();
-    estate.read(&crate::platform::aws::kinds::AUTHORIZATION_DETAILS, &Document { file: 0, path: "iam.json", bytes: &text }, &mut intake);
+    estate.read(
+        &crate::platform::aws::kinds::AUTHORIZATION_DETAILS,
+        &Document { file: 0, path: "iam.json", bytes: &text },
+        &mut intake,
+    );
     println!("read {:?} used {} rejected {}", t.elapsed(), intake.used, intake.rejected_count);
     let t = std::time::Instant::now();
     let mut tables = Tables::default();
-    estate.finish(&LogSummary { as_of: Some(time("2026-09-01")), ..LogSummary::default() }, &mut tables);
+    estate.finish(
+        &LogSummary { as_of: Some(time("2026-09-01")), ..LogSummary::default() },
+        &mut tables,
+    );
     println!("finish {:?} {}", t.elapsed(), tables.identities.len());
     let t = std::time::Instant::now();
     let _e = estate.evaluator();
     println!("evaluator {:?}", t.elapsed());
-    println!("{}", std::fs::read_to_string("/proc/self/status").unwrap().lines().filter(|l| l.starts_with("VmHWM")).collect::<String>());
+    println!(
+        "{}",
+        std::fs::read_to_string("/proc/self/status")
+            .unwrap()
+            .lines()
+            .filter(|l| l.starts_with("VmHWM"))
+            .collect::<String>()
+    );
 }

@@ -201,9 +201,7 @@ pub(super) fn map(table: &Table, names: &[String]) -> (Vec<Option<usize>>, Vec<u
         at(column.name).or_else(|| column.aliases.iter().find_map(|alias| at(alias)))
     };
     let mapped: Vec<Option<usize>> = table.columns.iter().map(find).collect();
-    let unread = (0..names.len())
-        .filter(|number| !mapped.contains(&Some(*number)))
-        .collect();
+    let unread = (0..names.len()).filter(|number| !mapped.contains(&Some(*number))).collect();
     (mapped, unread)
 }
 
@@ -217,16 +215,8 @@ pub(super) fn recognise(names: &[String]) -> Option<(&'static Table, u8)> {
     let any = |wanted: &[&str]| wanted.iter().any(|name| has(name));
     if has("identity") && has("action") {
         let grants = any(&["effect", "condition", "granted_at", "origin"]);
-        let usage = any(&[
-            "time",
-            "first",
-            "last",
-            "count",
-            "outcome",
-            "timestamp",
-            "result",
-            "status",
-        ]);
+        let usage =
+            any(&["time", "first", "last", "count", "outcome", "timestamp", "result", "status"]);
         return match (grants, usage) {
             (true, false) => Some((&GRANTS, 70)),
             (false, true) => Some((&USAGE, 70)),
@@ -262,13 +252,8 @@ mod tests {
         assert_eq!(header("identity,id,kind,last-used"), Some("credential"));
         assert_eq!(header("id,kind,owner"), Some("identity"));
         assert_eq!(header("account,actions,from,to"), Some("coverage"));
-        for other in [
-            "identity,action",
-            "actor,action,created_at",
-            "id,name",
-            "",
-            "user,arn,kind",
-        ] {
+        for other in ["identity,action", "actor,action,created_at", "id,name", "", "user,arn,kind"]
+        {
             assert_eq!(header(other), None, "{other}");
         }
     }

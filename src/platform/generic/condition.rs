@@ -67,11 +67,7 @@ pub(super) fn read(text: &str) -> Vec<Check> {
     let Ok(entries) = serde_json::from_str::<Entries<'_>>(text) else {
         return opaque();
     };
-    let mut keys: Vec<String> = entries
-        .0
-        .iter()
-        .map(|(key, _)| key.to_lowercase())
-        .collect();
+    let mut keys: Vec<String> = entries.0.iter().map(|(key, _)| key.to_lowercase()).collect();
     keys.sort_unstable();
     // Of two entries with one key it is not known which one the system applies.
     if keys.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -86,33 +82,19 @@ pub(super) fn read(text: &str) -> Vec<Check> {
             shown = words.join(", ");
         }
         let shown = format!("{key} {shown}");
-        Check {
-            condition: condition(&key, &shown, class),
-            test,
-        }
+        Check { condition: condition(&key, &shown, class), test }
     };
-    entries
-        .0
-        .iter()
-        .map(|(key, value)| check(key, value))
-        .collect()
+    entries.0.iter().map(|(key, value)| check(key, value)).collect()
 }
 
 fn condition(key: &str, text: &str, class: ConditionClass) -> Condition {
-    let end = text
-        .char_indices()
-        .map(|(at, _)| at)
-        .find(|at| *at > TEXT_BYTES)
-        .unwrap_or(text.len());
+    let end =
+        text.char_indices().map(|(at, _)| at).find(|at| *at > TEXT_BYTES).unwrap_or(text.len());
     let text = match end < text.len() {
         true => format!("{}…", &text[..end]),
         false => text.to_string(),
     };
-    Condition {
-        text: text.into(),
-        key: key.into(),
-        class,
-    }
+    Condition { text: text.into(), key: key.into(), class }
 }
 
 fn word(value: &Value) -> String {
@@ -126,19 +108,16 @@ fn test(key: &str, raw: &str) -> (Test, ConditionClass) {
     let value: Value = serde_json::from_str(raw).unwrap_or(Value::Null);
     let words: Option<Vec<String>> = match &value {
         Value::String(text) => Some(vec![text.clone()]),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_string))
-            .collect(),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_string)).collect(),
         _ => None,
     };
     let tested = match key {
-        "ip" => words
-            .and_then(|words| words.iter().map(|word| network(word)).collect())
-            .map(Test::Ip),
-        "region" => words
-            .map(|words| words.iter().map(|word| Glob::fold(word)).collect())
-            .map(Test::Region),
+        "ip" => {
+            words.and_then(|words| words.iter().map(|word| network(word)).collect()).map(Test::Ip)
+        }
+        "region" => {
+            words.map(|words| words.iter().map(|word| Glob::fold(word)).collect()).map(Test::Region)
+        }
         "hours" => clock(&value).map(Test::Hours),
         "mfa" => match &value {
             Value::Bool(wanted) => Some(Test::Mfa(*wanted)),
@@ -177,11 +156,7 @@ fn network(text: &str) -> Option<Network> {
         return None;
     }
     let bits = bits << (128 - width);
-    Some(Network {
-        bits: mask(bits, length),
-        length,
-        is_v6,
-    })
+    Some(Network { bits: mask(bits, length), length, is_v6 })
 }
 
 fn mask(bits: u128, length: u32) -> u128 {
@@ -221,21 +196,12 @@ fn clock(value: &Value) -> Option<Clock> {
         Some(days) => week(days)?,
     };
     let (from, to) = (minutes(from)?, minutes(to)?);
-    (from != to).then_some(Clock {
-        zone,
-        days,
-        from,
-        to,
-    })
+    (from != to).then_some(Clock { zone, days, from, to })
 }
 
 fn week(days: &Value) -> Option<[bool; 7]> {
     const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let at = |name: &str| {
-        NAMES
-            .iter()
-            .position(|day| *day == name.trim().to_ascii_lowercase())
-    };
+    let at = |name: &str| NAMES.iter().position(|day| *day == name.trim().to_ascii_lowercase());
     let mut named = [false; 7];
     let parts: Vec<&str> = match days {
         Value::String(text) => text.split(',').collect(),
@@ -256,9 +222,7 @@ fn week(days: &Value) -> Option<[bool; 7]> {
 
 impl Clock {
     fn holds(&self, time: Time) -> Option<bool> {
-        let local = self
-            .zone
-            .to_datetime(Timestamp::from_second(time.seconds()).ok()?);
+        let local = self.zone.to_datetime(Timestamp::from_second(time.seconds()).ok()?);
         let minute =
             u32::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()?;
         let today = usize::try_from(local.weekday().to_monday_zero_offset()).ok()?;
@@ -348,23 +312,14 @@ mod tests {
         assert_eq!(holds(condition, "ip", "198.51.0.0/16"), Holds::Unknown);
         assert_eq!(holds(condition, "ip", "nonsense"), Holds::Unknown);
         assert_eq!(holds(condition, "region", "eu"), Holds::Unknown);
-        assert_eq!(
-            holds(r#"{"ip":"198.51.100.0/33"}"#, "ip", "1.2.3.4"),
-            Holds::Unknown
-        );
+        assert_eq!(holds(r#"{"ip":"198.51.100.0/33"}"#, "ip", "1.2.3.4"), Holds::Unknown);
         assert_eq!(holds(r#"{"ip":"0.0.0.0/0"}"#, "ip", "1.2.3.4"), Holds::Yes);
     }
 
     #[test]
     fn regions_hours_and_mfa() {
-        assert_eq!(
-            holds(r#"{"region":"eu-*"}"#, "region", "EU-west-1"),
-            Holds::Yes
-        );
-        assert_eq!(
-            holds(r#"{"region":["eu-*"]}"#, "region", "us-east-1"),
-            Holds::No
-        );
+        assert_eq!(holds(r#"{"region":"eu-*"}"#, "region", "EU-west-1"), Holds::Yes);
+        assert_eq!(holds(r#"{"region":["eu-*"]}"#, "region", "us-east-1"), Holds::No);
         assert_eq!(holds(r#"{"mfa":true}"#, "mfa", "false"), Holds::No);
         let night = r#"{"hours":{"from":"22:00","to":"06:00","days":"fri"}}"#;
         assert_eq!(holds(night, "time", "2026-03-07T05:59:00Z"), Holds::Yes);
@@ -376,16 +331,8 @@ mod tests {
 
     #[test]
     fn other_keys_and_text_stay_undecided() {
-        for condition in [
-            r#"{"purpose":"x"}"#,
-            "only on Mondays",
-            r#"{"ip":"a","ip":"b"}"#,
-        ] {
-            assert_eq!(
-                holds(condition, "ip", "1.2.3.4"),
-                Holds::Unknown,
-                "{condition}"
-            );
+        for condition in [r#"{"purpose":"x"}"#, "only on Mondays", r#"{"ip":"a","ip":"b"}"#] {
+            assert_eq!(holds(condition, "ip", "1.2.3.4"), Holds::Unknown, "{condition}");
         }
         let checks = read(r#"{"ip":["198.51.100.0/24"],"data_label":"public"}"#);
         assert_eq!(&*checks[0].condition.text, "ip 198.51.100.0/24");

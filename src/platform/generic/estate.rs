@@ -79,9 +79,11 @@ impl Estate for GenericEstate {
             }
         }
         // Without logs the newest use in the tables says when "now" is.
-        self.rights.as_of = logs
-            .as_of
-            .or_else(|| usage.iter().filter_map(|row| row.last).max());
+        self.rights.as_of = logs.as_of.or_else(|| usage.iter().filter_map(|row| row.last).max());
+        let levels = self.levels();
+        tables
+            .levels
+            .extend(levels.into_iter().map(|(action, level)| (super::ID.into(), action, level)));
         for row in &usage {
             self.rights.note_action(&row.identity, &row.action);
         }
@@ -94,19 +96,12 @@ impl Estate for GenericEstate {
             })
             .collect();
         self.claims(tables);
-        let actions: BTreeSet<Str> = self
-            .rights
-            .actions()
-            .chain(usage.iter().map(|row| row.action.clone()))
-            .collect();
+        let actions: BTreeSet<Str> =
+            self.rights.actions().chain(usage.iter().map(|row| row.action.clone())).collect();
         let platform: Str = super::ID.into();
-        tables
-            .actions
-            .extend(actions.into_iter().map(|action| (platform.clone(), action)));
+        tables.actions.extend(actions.into_iter().map(|action| (platform.clone(), action)));
         let identities = std::mem::take(&mut self.identities);
-        tables
-            .identities
-            .extend(identities.into_values().map(|named| named.identity));
+        tables.identities.extend(identities.into_values().map(|named| named.identity));
         self.credentials.sort();
         tables.credentials.append(&mut self.credentials);
         tables.usage.extend(usage);
@@ -127,9 +122,7 @@ impl GenericEstate {
     /// The access levels that the grants table states, by action, sorted.
     pub fn levels(&self) -> Vec<(Str, AccessLevel)> {
         let levels = self.levels.iter();
-        levels
-            .map(|(action, level)| (action.clone(), *level))
-            .collect()
+        levels.map(|(action, level)| (action.clone(), *level)).collect()
     }
 
     fn identity(&mut self, record: &Record<'_>, intake: &mut Intake) -> Answer {
@@ -163,10 +156,7 @@ impl GenericEstate {
         )?
         .map(|active| !active));
         let labels = [
-            (
-                Label::ThirdParty,
-                truth(record, identity::THIRD_PARTY, "third_party")?,
-            ),
+            (Label::ThirdParty, truth(record, identity::THIRD_PARTY, "third_party")?),
             (Label::Disabled, disabled),
             (Label::Human, Some(kind == IdentityKind::Human)),
         ];
@@ -177,13 +167,7 @@ impl GenericEstate {
         }
         match self.identities.get_mut(&id) {
             None => {
-                self.identities.insert(
-                    id,
-                    Named {
-                        identity: one,
-                        system,
-                    },
-                );
+                self.identities.insert(id, Named { identity: one, system });
             }
             Some(there) => {
                 intake.note("an identity stands more than once; the first record holds, later ones fill its gaps");
@@ -194,11 +178,7 @@ impl GenericEstate {
     }
 
     fn grant(&mut self, record: &Record<'_>, intake: &mut Intake) -> Answer {
-        let effect = match record
-            .get(grant::EFFECT)
-            .map(str::to_ascii_lowercase)
-            .as_deref()
-        {
+        let effect = match record.get(grant::EFFECT).map(str::to_ascii_lowercase).as_deref() {
             None | Some("allow") => Effect::Allow,
             Some("deny") => Effect::Deny,
             Some(_) => return Err("effect is neither allow nor deny".to_string()),
@@ -214,11 +194,7 @@ impl GenericEstate {
             name: action.clone(),
             resource: Glob::new(&name(record, grant::RESOURCE)?.unwrap_or_else(|| "*".into())),
             effect,
-            checks: record
-                .get(grant::CONDITION)
-                .map(condition::read)
-                .unwrap_or_default()
-                .into(),
+            checks: record.get(grant::CONDITION).map(condition::read).unwrap_or_default().into(),
             policy: name(record, grant::ORIGIN)?.unwrap_or_else(|| "grants table".into()),
             via: name(record, grant::VIA)?,
             since: time(record, grant::GRANTED_AT, "granted_at", intake)?,
@@ -291,8 +267,7 @@ impl GenericEstate {
         let kind = IdentityKind::Other.as_str();
         identity.name = format!("{system}:{kind}/{}", tail_of(id)).into();
         describe(&mut identity);
-        self.identities
-            .insert(id.clone(), Named { identity, system });
+        self.identities.insert(id.clone(), Named { identity, system });
     }
 
     /// A coverage row speaks of the identities of its system and account, and of nobody else: it becomes a claim
@@ -302,10 +277,7 @@ impl GenericEstate {
             let fits = |named: &Named| {
                 row.platform.as_ref().is_none_or(|wanted| {
                     wanted.eq_ignore_ascii_case(&named.system) || &**wanted == super::ID
-                }) && row
-                    .account
-                    .as_ref()
-                    .is_none_or(|wanted| *wanted == named.identity.account)
+                }) && row.account.as_ref().is_none_or(|wanted| *wanted == named.identity.account)
             };
             let mut accounts: BTreeMap<&Str, Vec<(&Str, bool)>> = BTreeMap::new();
             for (id, named) in &self.identities {
@@ -325,9 +297,7 @@ impl GenericEstate {
                 let note = "this coverage is of no identity of the evidence".to_string();
                 tables.notes.push((Some(row.place), note));
             }
-            tables
-                .claims
-                .extend(scopes.into_iter().map(|scope| claim(row, scope)));
+            tables.claims.extend(scopes.into_iter().map(|scope| claim(row, scope)));
         }
     }
 }
@@ -380,9 +350,7 @@ fn system_of(id: &str) -> Str {
         let bytes = prefix.bytes();
         !prefix.is_empty()
             && prefix.len() <= 32
-            && bytes
-                .clone()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && bytes.clone().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let prefix = id.split_once(':').map(|(prefix, _)| prefix);
     prefix.filter(plain).unwrap_or(super::ID).into()

@@ -82,8 +82,7 @@ impl Rights {
     fn in_force(&self, identity: &str, effect: Effect) -> Vec<(usize, &Entry)> {
         let ended = |entry: &Entry| matches!((entry.expires, self.as_of), (Some(end), Some(now)) if end < now);
         let rows = self.rows.get(identity).into_iter().flatten().enumerate();
-        rows.filter(|(_, entry)| entry.effect == effect && !ended(entry))
-            .collect()
+        rows.filter(|(_, entry)| entry.effect == effect && !ended(entry)).collect()
     }
 
     /// Actions that a row grants.
@@ -91,15 +90,8 @@ impl Rights {
         if !entry.action.is_all() {
             return catalogue.id(super::ID, &entry.name).into_iter().collect();
         }
-        let named = self
-            .accounts
-            .get(identity)
-            .and_then(|key| self.named.get(key));
-        named
-            .into_iter()
-            .flatten()
-            .filter_map(|action| catalogue.id(super::ID, action))
-            .collect()
+        let named = self.accounts.get(identity).and_then(|key| self.named.get(key));
+        named.into_iter().flatten().filter_map(|action| catalogue.id(super::ID, action)).collect()
     }
 
     /// The effective row of an allow row, `None` if denies take all of it.
@@ -111,11 +103,8 @@ impl Rights {
         catalogue: &RunCatalogue,
     ) -> Option<GrantRow> {
         let mut actions = self.set_of(identity, allow, catalogue);
-        let mut conditions: Vec<Condition> = allow
-            .checks
-            .iter()
-            .map(|check| check.condition.clone())
-            .collect();
+        let mut conditions: Vec<Condition> =
+            allow.checks.iter().map(|check| check.condition.clone()).collect();
         let mut except: Vec<Str> = Vec::new();
         for (_, deny) in denies {
             if !deny.action.intersects(&allow.action) || !deny.resource.intersects(&allow.resource)
@@ -137,10 +126,7 @@ impl Rights {
                 // Only some actions of the pattern: those that are named go, the pattern itself stays.
                 let hit: ActionSet = actions
                     .iter()
-                    .filter(|id| {
-                        deny.action
-                            .contains(&Glob::fold(&catalogue.entry(*id).name))
-                    })
+                    .filter(|id| deny.action.contains(&Glob::fold(&catalogue.entry(*id).name)))
                     .collect();
                 if all_resources {
                     actions -= hit;
@@ -180,20 +166,12 @@ impl Rights {
 }
 
 fn unless(condition: &Condition) -> Condition {
-    Condition {
-        text: format!("unless {}", condition.text).into(),
-        ..condition.clone()
-    }
+    Condition { text: format!("unless {}", condition.text).into(), ..condition.clone() }
 }
 
 fn unless_action(deny: &Entry) -> Condition {
     Condition {
-        text: format!(
-            "unless the action is {} on {}",
-            deny.name,
-            deny.resource.as_str()
-        )
-        .into(),
+        text: format!("unless the action is {} on {}", deny.name, deny.resource.as_str()).into(),
         key: "action".into(),
         class: ConditionClass::Other,
     }
@@ -230,11 +208,7 @@ impl Evaluator for Rights {
         if is_long {
             rows = joined(rows);
         }
-        let mut set = GrantSet {
-            rows,
-            administrative,
-            ..GrantSet::default()
-        };
+        let mut set = GrantSet { rows, administrative, ..GrantSet::default() };
         for row in &set.rows {
             set.actions |= &row.actions;
         }
@@ -289,10 +263,7 @@ impl Evaluator for Rights {
     }
 
     fn shared_with(&self, policy: &str) -> usize {
-        self.holders
-            .get(policy)
-            .map_or(0, BTreeSet::len)
-            .saturating_sub(1)
+        self.holders.get(policy).map_or(0, BTreeSet::len).saturating_sub(1)
     }
 }
 
@@ -320,10 +291,7 @@ impl Rights {
                 Holds::No => continue,
                 Holds::Yes => sure.push(by(number, allow)),
                 Holds::Unknown => {
-                    let texts = allow
-                        .checks
-                        .iter()
-                        .map(|check| check.condition.text.to_string());
+                    let texts = allow.checks.iter().map(|check| check.condition.text.to_string());
                     asked.extend(texts);
                     open.push(by(number, allow));
                 }
@@ -392,14 +360,7 @@ fn answer(verdict: Verdict, by: Vec<By>, reason: &str, conditions: Vec<String>) 
 
 /// Joins rows that differ only in actions and place; the first row's origin stays.
 fn joined(rows: Vec<GrantRow>) -> Vec<GrantRow> {
-    type Key = (
-        Arc<[Str]>,
-        Arc<[Str]>,
-        Arc<[Condition]>,
-        Str,
-        Option<Str>,
-        Option<Time>,
-    );
+    type Key = (Arc<[Str]>, Arc<[Str]>, Arc<[Condition]>, Str, Option<Str>, Option<Time>);
     let mut numbers: BTreeMap<Key, usize> = BTreeMap::new();
     let mut out: Vec<GrantRow> = Vec::new();
     for row in rows {

@@ -31,23 +31,12 @@ pub const ID: &str = "generic";
 /// Log class of generic actions: what shows them is a table that somebody exported.
 const CLASS: &str = "table";
 
-static IDENTITIES: Kind = Kind {
-    id: "generic-identities",
-    what: "table of identities",
-    role: Role::Document,
-};
+static IDENTITIES: Kind =
+    Kind { id: "generic-identities", what: "table of identities", role: Role::Document };
 
-static GRANTS: Kind = Kind {
-    id: "generic-grants",
-    what: "table of grants",
-    role: Role::Document,
-};
+static GRANTS: Kind = Kind { id: "generic-grants", what: "table of grants", role: Role::Document };
 
-static USAGE: Kind = Kind {
-    id: "generic-usage",
-    what: "table of use",
-    role: Role::Document,
-};
+static USAGE: Kind = Kind { id: "generic-usage", what: "table of use", role: Role::Document };
 
 static COVERAGE: Kind = Kind {
     id: "generic-coverage",
@@ -55,11 +44,8 @@ static COVERAGE: Kind = Kind {
     role: Role::Document,
 };
 
-static CREDENTIALS: Kind = Kind {
-    id: "generic-credentials",
-    what: "table of credentials",
-    role: Role::Document,
-};
+static CREDENTIALS: Kind =
+    Kind { id: "generic-credentials", what: "table of credentials", role: Role::Document };
 
 static KINDS: [&Kind; 5] = [&IDENTITIES, &GRANTS, &USAGE, &COVERAGE, &CREDENTIALS];
 
@@ -116,6 +102,7 @@ impl Platform for Generic {
                 AccessLevel::Read | AccessLevel::Write | AccessLevel::Delete
             ),
             level: Some(level),
+            log_reads: None,
         }
     }
 

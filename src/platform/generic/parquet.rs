@@ -21,12 +21,9 @@ pub(super) fn parquet_rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
 }
 
 fn read(bytes: &[u8]) -> Result<Vec<Row>, String> {
-    let frame = ParquetReader::new(Cursor::new(bytes))
-        .finish()
-        .map_err(|error| error.to_string())?;
-    (0..frame.height())
-        .map(|number| row(frame.columns(), number))
-        .collect()
+    let frame =
+        ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
+    (0..frame.height()).map(|number| row(frame.columns(), number)).collect()
 }
 
 fn row(columns: &[Column], number: usize) -> Result<Row, String> {

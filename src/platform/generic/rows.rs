@@ -90,13 +90,8 @@ pub(super) fn each(
     intake: &mut Intake,
     take: &mut Use<'_>,
 ) {
-    let mut reading = Reading {
-        table,
-        file: document.file,
-        intake,
-        take,
-        mapping: Mapping::default(),
-    };
+    let mut reading =
+        Reading { table, file: document.file, intake, take, mapping: Mapping::default() };
     let form = format(document.bytes);
     if form == Format::Parquet {
         reading.parquet(document.bytes);
@@ -105,9 +100,7 @@ pub(super) fn each(
             Err(error) => {
                 let line = LineIndex::new(document.bytes).line_column(error.valid_up_to());
                 let place = Place::line(document.file, line.0, line.1);
-                reading
-                    .intake
-                    .reject(place, "the file is not valid UTF-8 from here on");
+                reading.intake.reject(place, "the file is not valid UTF-8 from here on");
             }
             Ok(text) => match form {
                 Format::Csv | Format::Parquet => reading.csv(text),
@@ -163,10 +156,7 @@ impl Mapping {
             named.push("and others");
         }
         let named = named.join(", ");
-        intake.note(format!(
-            "columns that a {} table does not have: {named}",
-            table.name
-        ));
+        intake.note(format!("columns that a {} table does not have: {named}", table.name));
     }
 }
 
@@ -181,16 +171,9 @@ struct Reading<'r, 'u> {
 impl Reading<'_, '_> {
     fn record(&mut self, place: Place, cells: &[Cow<'_, str>]) {
         let record = Record { place, cells };
-        let missing = self
-            .table
-            .required
-            .iter()
-            .find(|column| record.get(**column).is_none());
+        let missing = self.table.required.iter().find(|column| record.get(**column).is_none());
         let answer = match missing {
-            Some(column) => Err(format!(
-                "the record has no {}",
-                self.table.columns[*column].name
-            )),
+            Some(column) => Err(format!("the record has no {}", self.table.columns[*column].name)),
             None => (self.take)(&record, self.intake),
         };
         match answer {
@@ -217,10 +200,8 @@ impl Reading<'_, '_> {
             .map(|column| self.table.columns[*column].name)
             .collect();
         if !absent.is_empty() {
-            let reason = format!(
-                "the header has no column {}; no record was read",
-                absent.join(", ")
-            );
+            let reason =
+                format!("the header has no column {}; no record was read", absent.join(", "));
             self.intake.reject(Place::line(self.file, 1, 1), reason);
             return;
         }
@@ -232,8 +213,7 @@ impl Reading<'_, '_> {
                 Err(error) => {
                     let line = error.position().map_or(1, csv::Position::line);
                     let place = self.line(line);
-                    self.intake
-                        .reject(place, "the record is not readable as CSV");
+                    self.intake.reject(place, "the record is not readable as CSV");
                     if error.is_io_error() {
                         return;
                     }
@@ -247,9 +227,8 @@ impl Reading<'_, '_> {
                 let mut reason = format!("{} fields, the header has {}", row.len(), header.len());
                 if ends > line + 1 {
                     let last = ends - 1;
-                    reason.push_str(&format!(
-                        "; it spans lines {line} to {last}: is a quote open?"
-                    ));
+                    reason
+                        .push_str(&format!("; it spans lines {line} to {last}: is a quote open?"));
                 }
                 self.intake.reject(place, reason);
                 continue;
@@ -269,10 +248,7 @@ impl Reading<'_, '_> {
 
     /// JSON Lines, or objects one after the other on any number of lines.
     fn objects(&mut self, text: &str) {
-        let first = text
-            .lines()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or_default();
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         if serde_json::from_str::<&RawValue>(first).is_ok() {
             for (number, line) in text.lines().enumerate() {
                 if !line.trim().is_empty() {
@@ -289,8 +265,7 @@ impl Reading<'_, '_> {
                 Some(Ok(value)) => self.object(value.get(), self.at(text, value.get(), &lines)),
                 Some(Err(error)) => {
                     let place = Place::line(self.file, error.line() as u32, error.column() as u32);
-                    self.intake
-                        .reject(place, "not readable as JSON from here on");
+                    self.intake.reject(place, "not readable as JSON from here on");
                     return;
                 }
             }
@@ -305,8 +280,7 @@ impl Reading<'_, '_> {
         }
         if let Some(error) = error {
             let place = Place::line(self.file, error.line() as u32, error.column() as u32);
-            self.intake
-                .reject(place, "not readable as a JSON array from here on");
+            self.intake.reject(place, "not readable as a JSON array from here on");
         }
     }
 
@@ -336,8 +310,7 @@ impl Reading<'_, '_> {
         let mut sorted: Vec<String> = names.iter().map(|name| columns::normal(name)).collect();
         sorted.sort_unstable();
         if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-            self.intake
-                .reject(place, "a column stands twice in the record");
+            self.intake.reject(place, "a column stands twice in the record");
             return;
         }
         self.mapping.set(self.table, names.iter().copied());
@@ -358,18 +331,14 @@ impl Reading<'_, '_> {
             Ok(rows) => rows,
             Err((line, column, reason)) => {
                 let place = Place::line(self.file, line, column);
-                self.intake
-                    .reject(place, format!("not readable as a YAML list: {reason}"));
+                self.intake.reject(place, format!("not readable as a YAML list: {reason}"));
                 return;
             }
         };
         for row in rows {
             let place = Place::line(self.file, row.line, row.column);
             let names: Vec<&str> = row.entries.iter().map(|(name, _)| name.as_str()).collect();
-            let values = row
-                .entries
-                .iter()
-                .map(|(_, value)| Cow::Borrowed(value.as_str()));
+            let values = row.entries.iter().map(|(_, value)| Cow::Borrowed(value.as_str()));
             self.named(place, &names, values.collect());
         }
     }
@@ -379,8 +348,7 @@ impl Reading<'_, '_> {
         match super::parquet::parquet_rows(bytes) {
             Err(reason) => {
                 let place = Place::file(self.file);
-                self.intake
-                    .reject(place, format!("not readable as Parquet: {reason}"));
+                self.intake.reject(place, format!("not readable as Parquet: {reason}"));
             }
             Ok(rows) => {
                 for (number, row) in rows.iter().enumerate() {
@@ -396,8 +364,7 @@ impl Reading<'_, '_> {
     #[cfg(not(feature = "tables"))]
     fn parquet(&mut self, _: &[u8]) {
         let place = Place::file(self.file);
-        self.intake
-            .reject(place, "this build reads no Parquet (feature `tables`)");
+        self.intake.reject(place, "this build reads no Parquet (feature `tables`)");
     }
 }
 

@@ -19,27 +19,18 @@ fn read(files: &[(&'static Kind, &str)]) -> (Tables, Box<dyn Evaluator>, Vec<Int
     let mut intakes = Vec::new();
     for (number, (kind, text)) in files.iter().enumerate() {
         let mut intake = Intake::default();
-        let document = Document {
-            file: number as u32,
-            path: "table",
-            bytes: text.as_bytes(),
-        };
+        let document = Document { file: number as u32, path: "table", bytes: text.as_bytes() };
         estate.read(kind, &document, &mut intake);
         intakes.push(intake);
     }
-    let logs = LogSummary {
-        as_of: Time::parse("2026-03-31T00:00:00Z"),
-        ..LogSummary::default()
-    };
+    let logs = LogSummary { as_of: Time::parse("2026-03-31T00:00:00Z"), ..LogSummary::default() };
     let mut tables = Tables::default();
     estate.finish(&logs, &mut tables);
     (tables, estate.evaluator(), intakes)
 }
 
 fn catalogue(tables: &Tables) -> RunCatalogue {
-    RunCatalogue::build(&[], &tables.actions, &|_, name, action| {
-        Generic.facts(name, action)
-    })
+    RunCatalogue::build(&[], &tables.actions, &|_, name, action| Generic.facts(name, action))
 }
 
 fn grants(
@@ -66,16 +57,9 @@ fn verdict(
     on: &str,
     ip: Option<&str>,
 ) -> Verdict {
-    let context: Vec<(String, Vec<String>)> = ip
-        .map(|ip| ("ip".to_string(), vec![ip.to_string()]))
-        .into_iter()
-        .collect();
-    let request = Request {
-        identity: id,
-        action,
-        resource: Some(on),
-        context: &context,
-    };
+    let context: Vec<(String, Vec<String>)> =
+        ip.map(|ip| ("ip".to_string(), vec![ip.to_string()])).into_iter().collect();
+    let request = Request { identity: id, action, resource: Some(on), context: &context };
     evaluator.decide(&request).verdict
 }
 
@@ -105,11 +89,7 @@ fn shared() -> Option<[(&'static Kind, &'static str); 4]> {
 fn the_shared_tables_are_detected_and_read_whole() {
     let Some(files) = shared() else { return };
     for (kind, text) in &files {
-        let sample = Sample {
-            path: "x.csv",
-            head: text.as_bytes(),
-            is_whole: true,
-        };
+        let sample = Sample { path: "x.csv", head: text.as_bytes(), is_whole: true };
         assert_eq!(Generic.detect(&sample).map(|found| found.kind), Some(*kind));
     }
     let (tables, _, intakes) = read(&files);
@@ -118,18 +98,12 @@ fn the_shared_tables_are_detected_and_read_whole() {
     assert_eq!(tables.identities.len(), 4);
     let agent = find(&tables, "jira:agent/triage-bot");
     assert_eq!(&*agent.name, "jira:agent/triage-bot");
-    assert_eq!(
-        (&*agent.platform, agent.kind),
-        ("generic", IdentityKind::Agent)
-    );
+    assert_eq!((&*agent.platform, agent.kind), ("generic", IdentityKind::Agent));
     assert_eq!(&*agent.account, "acme.atlassian.net");
     assert!(agent.has_grant_evidence);
     let partner = find(&tables, "crm:key/partner-eu");
     assert!(partner.is(Label::ThirdParty));
-    assert_eq!(
-        partner.expires.map(Time::date).as_deref(),
-        Some("2025-12-31")
-    );
+    assert_eq!(partner.expires.map(Time::date).as_deref(), Some("2025-12-31"));
     assert_eq!(find(&tables, "crm:key/old-dashboard").owner, None);
 
     let usage: Vec<(&str, &str, Outcome, u64)> = tables
@@ -154,10 +128,7 @@ fn the_shared_tables_are_detected_and_read_whole() {
     assert_eq!(tables.usage[6].first, Time::parse("2026-03-31T01:10:00Z"));
     assert_eq!(tables.usage[6].first, tables.usage[7].first);
     assert_eq!(tables.usage[4].on_behalf_of.as_deref(), Some("user:maria"));
-    assert_eq!(
-        tables.usage[1].first_place.map(|place| place.at),
-        Some(At::Line(8, 1))
-    );
+    assert_eq!(tables.usage[1].first_place.map(|place| place.at), Some(At::Line(8, 1)));
 }
 
 #[test]
@@ -166,17 +137,10 @@ fn coverage_speaks_of_its_system_and_account_only() {
     let (tables, _, _) = read(&files);
     let by_account = |account: &str| -> Vec<&Claim> {
         let wanted = ClaimScope::Account(account.into());
-        tables
-            .claims
-            .iter()
-            .filter(|claim| claim.scope == wanted)
-            .collect()
+        tables.claims.iter().filter(|claim| claim.scope == wanted).collect()
     };
     assert_eq!(tables.claims.len(), 3);
-    assert_eq!(
-        by_account("acme.atlassian.net")[0].actions,
-        Select::Everything
-    );
+    assert_eq!(by_account("acme.atlassian.net")[0].actions, Select::Everything);
     let sap = by_account("PRD/100")[0];
     assert_eq!(sap.actions, Select::Pattern("sap:F_*".into()));
     assert_eq!((sap.covered.days(), sap.source), (87, Source::Table));
@@ -187,10 +151,7 @@ fn coverage_speaks_of_its_system_and_account_only() {
     let coverage = "platform,account,actions,from,to\nb,*,*,2026-01-01,2026-02-01\nc,,*,2026-01-01,2026-02-01\n";
     let (tables, _, _) = read(&[(&IDENTITIES, identities), (&COVERAGE, coverage)]);
     let scopes: Vec<&ClaimScope> = tables.claims.iter().map(|claim| &claim.scope).collect();
-    let wanted = [
-        ClaimScope::Identity("b:1".into()),
-        ClaimScope::Account("u".into()),
-    ];
+    let wanted = [ClaimScope::Identity("b:1".into()), ClaimScope::Account("u".into())];
     assert_eq!(scopes, wanted.iter().collect::<Vec<_>>());
     assert_eq!(tables.notes.len(), 1);
 }
@@ -202,45 +163,26 @@ fn the_shared_grants_are_evaluated_with_denies_and_conditions() {
     let agent = "jira:agent/triage-bot";
     let (catalogue, set) = grants(&tables, &mut evaluator, agent);
     let delete = catalogue.id("generic", "jira:issue.delete").expect("named");
-    let row = set
-        .rows
-        .iter()
-        .find(|row| row.actions.contains(delete))
-        .expect("granted");
+    let row = set.rows.iter().find(|row| row.actions.contains(delete)).expect("granted");
     assert_eq!(row.decision, Decision::Allow);
-    assert_eq!(
-        (&*row.resources[0], &*row.except[0]),
-        ("project/*", "project/LEGAL")
-    );
-    assert_eq!(
-        row.origin[0].place.map(|place| place.at),
-        Some(At::Line(4, 1))
-    );
+    assert_eq!((&*row.resources[0], &*row.except[0]), ("project/*", "project/LEGAL"));
+    assert_eq!(row.origin[0].place.map(|place| place.at), Some(At::Line(4, 1)));
     assert!(row.origin[0].shareable);
     assert_eq!(set.since.len(), 1);
     let evaluator = &*evaluator;
-    assert_eq!(
-        verdict(evaluator, agent, "jira:issue.delete", "project/SUP", None),
-        Verdict::Allow
-    );
+    assert_eq!(verdict(evaluator, agent, "jira:issue.delete", "project/SUP", None), Verdict::Allow);
     assert_eq!(
         verdict(evaluator, agent, "JIRA:issue.delete", "project/LEGAL", None),
         Verdict::Deny
     );
-    assert_eq!(
-        verdict(evaluator, agent, "jira:issue.create", "project/SUP", None),
-        Verdict::Deny
-    );
+    assert_eq!(verdict(evaluator, agent, "jira:issue.create", "project/SUP", None), Verdict::Deny);
 
     let partner = "crm:key/partner-eu";
     let write = |ip| verdict(evaluator, partner, "crm:leads.write", "tenant-7", ip);
     assert_eq!(write(None), Verdict::Conditional);
     assert_eq!(write(Some("203.0.113.9")), Verdict::Deny);
     assert_eq!(write(Some("198.51.100.3")), Verdict::Allow);
-    assert_eq!(
-        verdict(evaluator, "nobody", "crm:leads.write", "x", None),
-        Verdict::Unknown
-    );
+    assert_eq!(verdict(evaluator, "nobody", "crm:leads.write", "x", None), Verdict::Unknown);
 }
 
 #[test]
@@ -262,10 +204,7 @@ fn the_shared_tables_yield_the_expected_statuses() {
         intents: &[],
         config: &crate::intent::Config::default(),
         as_of: Some(as_of),
-        window: Some(gap::Window {
-            from: as_of.plus_days(-90),
-            to: as_of,
-        }),
+        window: Some(gap::Window { from: as_of.plus_days(-90), to: as_of }),
         stale_after_days: 90,
     };
     let mut found: Vec<(String, String, String)> = Vec::new();
@@ -282,10 +221,8 @@ fn the_shared_tables_yield_the_expected_statuses() {
     let expected: serde_json::Value = serde_json::from_str(expected).expect("JSON");
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_string();
     let rows = expected["permissions"].as_array().expect("a list");
-    let mut wanted: Vec<(String, String, String)> = rows
-        .iter()
-        .map(|row| (text(&row[0]), text(&row[1]), text(&row[2])))
-        .collect();
+    let mut wanted: Vec<(String, String, String)> =
+        rows.iter().map(|row| (text(&row[0]), text(&row[1]), text(&row[2]))).collect();
     found.sort();
     wanted.sort();
     assert_eq!(found, wanted);
@@ -307,11 +244,7 @@ fn everything_is_what_the_evidence_names_for_the_system_and_account() {
     let usage = "identity,action,time\na:other,a:write,2026-03-01\n";
     let (tables, mut evaluator, _) = read(&[(&GRANTS, table), (&USAGE, usage)]);
     let (catalogue, set) = grants(&tables, &mut evaluator, "a:admin");
-    let mut names: Vec<&str> = set
-        .actions
-        .iter()
-        .map(|id| &*catalogue.entry(id).name)
-        .collect();
+    let mut names: Vec<&str> = set.actions.iter().map(|id| &*catalogue.entry(id).name).collect();
     names.sort_unstable();
     assert_eq!(names, ["a:read", "a:write"]);
     assert_eq!(set.rows[0].decision, Decision::Conditional);
@@ -339,35 +272,15 @@ fn denies_take_whole_rows_parts_and_conditions() {
         set.rows.iter().find(|row| row.actions.contains(id))
     };
     assert_eq!(row("s:read"), None);
-    assert_eq!(
-        row("s:write").map(|row| row.except.to_vec()),
-        Some(vec![Str::from("a/b*")])
-    );
+    assert_eq!(row("s:write").map(|row| row.except.to_vec()), Some(vec![Str::from("a/b*")]));
     let list = row("s:list").expect("conditional");
     assert_eq!(&*list.conditions[0].text, "unless mfa false");
-    assert_eq!(
-        row("s:old*").map(|row| row.decision),
-        Some(Decision::Conditional)
-    );
+    assert_eq!(row("s:old*").map(|row| row.decision), Some(Decision::Conditional));
     let evaluator = &*evaluator;
-    assert_eq!(
-        verdict(evaluator, "x", "s:oldest", "q", None),
-        Verdict::Deny
-    );
-    assert_eq!(
-        verdict(evaluator, "x", "s:older", "q", None),
-        Verdict::Allow
-    );
-    assert_eq!(
-        verdict(evaluator, "x", "s:list", "q", None),
-        Verdict::Conditional
-    );
-    let request = Request {
-        identity: "x",
-        action: "s:write",
-        resource: None,
-        context: &[],
-    };
+    assert_eq!(verdict(evaluator, "x", "s:oldest", "q", None), Verdict::Deny);
+    assert_eq!(verdict(evaluator, "x", "s:older", "q", None), Verdict::Allow);
+    assert_eq!(verdict(evaluator, "x", "s:list", "q", None), Verdict::Conditional);
+    let request = Request { identity: "x", action: "s:write", resource: None, context: &[] };
     let answer = evaluator.decide(&request);
     assert_eq!(answer.verdict, Verdict::Allow);
     assert_eq!(answer.resources, [Str::from("a/*")]);
@@ -379,11 +292,7 @@ fn grants_that_ended_are_not_in_force() {
     let table = "identity,action,expires\nx,s:a,2026-01-01\nx,s:b,2027-01-01\n";
     let (tables, mut evaluator, _) = read(&[(&GRANTS, table)]);
     let (catalogue, set) = grants(&tables, &mut evaluator, "x");
-    let kept: Vec<&str> = set
-        .actions
-        .iter()
-        .map(|id| &*catalogue.entry(id).name)
-        .collect();
+    let kept: Vec<&str> = set.actions.iter().map(|id| &*catalogue.entry(id).name).collect();
     assert_eq!(kept, ["s:b"]);
     assert_eq!(verdict(&*evaluator, "x", "s:a", "q", None), Verdict::Deny);
 }

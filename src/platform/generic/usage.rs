@@ -79,9 +79,8 @@ impl Aggregator {
             name(&mut self.names, column::ACTION),
             outcome,
         );
-        let on_behalf_of = record
-            .get(column::ON_BEHALF_OF)
-            .map(|_| name(&mut self.names, column::ON_BEHALF_OF));
+        let on_behalf_of =
+            record.get(column::ON_BEHALF_OF).map(|_| name(&mut self.names, column::ON_BEHALF_OF));
         let scope = match record.get(column::RESOURCE) {
             None => ScopeSet::Unknown,
             Some(text) => {
@@ -89,14 +88,7 @@ impl Aggregator {
                 ScopeSet::One(known.unwrap_or_else(|| text.into()))
             }
         };
-        let event = Event {
-            count,
-            first,
-            last,
-            slots,
-            place: record.place,
-            record,
-        };
+        let event = Event { count, first, last, slots, place: record.place, record };
         let group = self.groups.entry(key.clone()).or_default();
         let scope = group.admit(scope, &on_behalf_of);
         if let ScopeSet::One(name) = &scope {
@@ -173,10 +165,8 @@ impl Aggregator {
     pub(super) fn rows(self) -> Vec<UsageRow> {
         let mut groups: Vec<((Str, Str, Outcome), Group)> = self.groups.into_iter().collect();
         groups.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        let mut rows: Vec<UsageRow> = groups
-            .into_iter()
-            .flat_map(|(_, group)| group.rows.into_values())
-            .collect();
+        let mut rows: Vec<UsageRow> =
+            groups.into_iter().flat_map(|(_, group)| group.rows.into_values()).collect();
         rows.sort_by(|left, right| left.key().cmp(&right.key()));
         rows
     }
@@ -188,10 +178,7 @@ impl Group {
         let ScopeSet::One(name) = &scope else {
             return scope;
         };
-        if self
-            .rows
-            .contains_key(&(scope.clone(), on_behalf_of.clone()))
-        {
+        if self.rows.contains_key(&(scope.clone(), on_behalf_of.clone())) {
             return scope;
         }
         let mut hash = [0; 8];

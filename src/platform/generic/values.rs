@@ -70,11 +70,7 @@ pub(super) fn kind(text: &str) -> Option<IdentityKind> {
 /// Gaps: `A/B;C/D`.
 pub(super) fn gaps(text: &str) -> Option<Intervals> {
     let mut parts = Vec::new();
-    for part in text
-        .split(';')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         let (from, to) = part.split_once('/')?;
         let (from, to) = (Time::parse(from)?, Time::parse(to)?);
         if to < from {
@@ -88,12 +84,7 @@ pub(super) fn gaps(text: &str) -> Option<Intervals> {
 /// Verbs of action names and the access that they mean, in the words of `reference`
 /// (`docs/platforms/generic.md`, "Access levels guessed from the verb").
 const VERBS: [(AccessLevel, &[&str]); 5] = [
-    (
-        AccessLevel::List,
-        &[
-            "list", "search", "find", "browse", "query", "count", "ls", "index",
-        ],
-    ),
+    (AccessLevel::List, &["list", "search", "find", "browse", "query", "count", "ls", "index"]),
     (
         AccessLevel::Read,
         &[
@@ -162,9 +153,7 @@ const VERBS: [(AccessLevel, &[&str]); 5] = [
     ),
     (
         AccessLevel::Execute,
-        &[
-            "run", "exec", "execute", "eval", "invoke", "trigger", "call", "start", "stop",
-        ],
+        &["run", "exec", "execute", "eval", "invoke", "trigger", "call", "start", "stop"],
     ),
 ];
 
@@ -194,14 +183,8 @@ pub fn level_of(action: &str) -> AccessLevel {
         let found = levels.find(|(_, verbs)| verbs.contains(&word.as_str()));
         found.map(|(level, _)| *level)
     };
-    let level = words
-        .iter()
-        .rev()
-        .find_map(verb)
-        .unwrap_or(AccessLevel::Unknown);
-    let is_on_permissions = words
-        .iter()
-        .any(|word| PERMISSIONS.contains(&word.as_str()));
+    let level = words.iter().rev().find_map(verb).unwrap_or(AccessLevel::Unknown);
+    let is_on_permissions = words.iter().any(|word| PERMISSIONS.contains(&word.as_str()));
     match level.changes() && is_on_permissions {
         true => AccessLevel::PermissionsManagement,
         false => level,
@@ -251,12 +234,9 @@ mod tests {
     #[test]
     fn a_time_without_zone_is_marked() {
         assert_eq!(time("2026-03-02 09:15:00.5").map(|t| t.1), Some(true));
-        for zoned in [
-            "2026-03-02T09:15:00Z",
-            "2026-03-02 09:15:00-05:00",
-            "2026-03-02",
-            "1774919400",
-        ] {
+        for zoned in
+            ["2026-03-02T09:15:00Z", "2026-03-02 09:15:00-05:00", "2026-03-02", "1774919400"]
+        {
             assert_eq!(time(zoned).map(|t| t.1), Some(false), "{zoned}");
         }
         assert_eq!(time("soon"), None);
@@ -270,10 +250,7 @@ mod tests {
             ("record:update", AccessLevel::Write),
             ("crm:deleteContact", AccessLevel::Delete),
             ("crm:leads.list", AccessLevel::List),
-            (
-                "jira:project.updatePermissions",
-                AccessLevel::PermissionsManagement,
-            ),
+            ("jira:project.updatePermissions", AccessLevel::PermissionsManagement),
             ("jira:permission.read", AccessLevel::Read),
             ("sap:F_BKPF_BUK.01", AccessLevel::Unknown),
             ("crm:*", AccessLevel::Unknown),
@@ -284,10 +261,7 @@ mod tests {
 
     #[test]
     fn gaps_are_pairs_of_times() {
-        assert_eq!(
-            gaps("2026-02-10/2026-02-12;2026-03-01/2026-03-02").map(|g| g.days()),
-            Some(3)
-        );
+        assert_eq!(gaps("2026-02-10/2026-02-12;2026-03-01/2026-03-02").map(|g| g.days()), Some(3));
         assert_eq!(gaps(""), Some(Intervals::none()));
         assert_eq!(gaps("2026-02-12/2026-02-10"), None);
         assert_eq!(gaps("2026-02-12"), None);

@@ -40,11 +40,7 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, (u32, u32, &'static str)> {
             let number = |value: Option<u64>| value.map_or(1, |v| u32::try_from(v).unwrap_or(1));
             let line = number(place.map(|place| place.line()));
             let column = number(place.map(|place| place.column()));
-            (
-                line,
-                column,
-                "wants a list of keys with values, without deep nesting",
-            )
+            (line, column, "wants a list of keys with values, without deep nesting")
         })?;
     let row = |item: Spanned<Entries>| Row {
         line: u32::try_from(item.referenced.line()).unwrap_or(u32::MAX),

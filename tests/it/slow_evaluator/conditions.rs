@@ -21,10 +21,7 @@ pub(super) fn conditions_hold(
     let mut all = true;
     for (name, keys) in condition.as_object().ok_or("Condition is not an object")? {
         let operator = Operator::of(name)?;
-        for (key, values) in keys
-            .as_object()
-            .ok_or("an operator's keys are not an object")?
-        {
+        for (key, values) in keys.as_object().ok_or("an operator's keys are not an object")? {
             let given = context_values(key, request.context);
             all &= operator.holds(&texts(values)?, given, variables);
         }
@@ -106,27 +103,17 @@ impl Operator {
             },
         };
         let (test, negated) = found.ok_or_else(|| format!("unknown operator {text}"))?;
-        Ok(Self {
-            set,
-            test,
-            negated,
-            if_exists,
-        })
+        Ok(Self { set, test, negated, if_exists })
     }
 
     /// Values of the policy are alternatives; under a negated operator none of them may match.
     fn holds(&self, wanted: &[String], given: Option<Vec<String>>, vars: Option<&Context>) -> bool {
         if let Test::Null = self.test {
             let absent = if given.is_none() { "true" } else { "false" };
-            return wanted
-                .iter()
-                .any(|value| value.eq_ignore_ascii_case(absent));
+            return wanted.iter().any(|value| value.eq_ignore_ascii_case(absent));
         }
         let fits = |value: &String| {
-            self.negated
-                != wanted
-                    .iter()
-                    .any(|w| matches_one(self.test, w, value, vars))
+            self.negated != wanted.iter().any(|w| matches_one(self.test, w, value, vars))
         };
         let Some(given) = given else {
             return match self.set {
@@ -152,8 +139,7 @@ fn matches_one(test: Test, wanted: &str, given: &str, variables: Option<&Context
     let tokens = || expand(wanted, variables, 0);
     let plain = || -> Option<String> { Some(tokens()?.into_iter().map(token_char).collect()) };
     let compare = |left: Option<i128>, right: Option<i128>, is: fn(Ordering) -> bool| {
-        left.zip(right)
-            .is_some_and(|(left, right)| is(left.cmp(&right)))
+        left.zip(right).is_some_and(|(left, right)| is(left.cmp(&right)))
     };
     match test {
         Test::Null => false,
@@ -188,10 +174,7 @@ fn arn_matches(pattern: &[Token], given: &str) -> bool {
     let parts: Vec<&str> = given.splitn(6, ':').collect();
     patterns.len() == 6
         && parts.len() == 6
-        && patterns
-            .iter()
-            .zip(parts)
-            .all(|(pattern, part)| glob(pattern, part))
+        && patterns.iter().zip(parts).all(|(pattern, part)| glob(pattern, part))
 }
 
 /// An integer or decimal as units of 10^-18.
@@ -205,10 +188,7 @@ fn decimal(text: &str) -> Option<i128> {
     if whole.is_empty() || !all_digits(whole) || !all_digits(part) {
         return None;
     }
-    format!("{whole}{part:0<18}")
-        .parse::<i128>()
-        .ok()
-        .map(|units| sign * units)
+    format!("{whole}{part:0<18}").parse::<i128>().ok().map(|units| sign * units)
 }
 
 /// A W3C date (`2026`, `2026-06`, `2026-06-30`, `2026-06-30T10:00Z`, seconds and fractions,
@@ -241,12 +221,8 @@ pub(super) fn instant(text: &str) -> Option<i128> {
     if !(1..=12).contains(&month) || !(1..=in_month(month)).contains(&day) {
         return None;
     }
-    let years: i128 = (1970..year)
-        .map(|y| 365 + i128::from(leap(y)))
-        .sum::<i128>()
-        - (year..1970)
-            .map(|y| 365 + i128::from(leap(y)))
-            .sum::<i128>();
+    let years: i128 = (1970..year).map(|y| 365 + i128::from(leap(y))).sum::<i128>()
+        - (year..1970).map(|y| 365 + i128::from(leap(y))).sum::<i128>();
     let days = years + (1..month).map(in_month).sum::<i128>() + day - 1;
     let mut units = days * 86_400 * decimal("1")?;
     if let Some(time) = time {

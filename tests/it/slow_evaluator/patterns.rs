@@ -31,9 +31,7 @@ pub(super) fn by_segment(mut tokens: Vec<Token>) -> Vec<Token> {
 pub(super) fn expand(text: &str, variables: Option<&Context>, first: usize) -> Option<Vec<Token>> {
     let (mut tokens, mut rest, mut colons) = (Vec::new(), text, 0);
     while let Some(next) = rest.chars().next() {
-        let variable = rest
-            .strip_prefix("${")
-            .and_then(|after| after.split_once('}'));
+        let variable = rest.strip_prefix("${").and_then(|after| after.split_once('}'));
         if let (Some((inner, after)), Some(context)) = (variable, variables)
             && colons >= first
         {
@@ -69,9 +67,7 @@ fn variable_value(inner: &str, context: &Context) -> Option<String> {
 
 /// The values of a key of the request, its name compared without case; `None` when absent.
 pub(super) fn context_values(key: &str, context: &Context) -> Option<Vec<String>> {
-    let (_, value) = context
-        .iter()
-        .find(|(name, _)| name.to_lowercase() == key.to_lowercase())?;
+    let (_, value) = context.iter().find(|(name, _)| name.to_lowercase() == key.to_lowercase())?;
     texts(value).ok().filter(|values| !values.is_empty())
 }
 

@@ -71,18 +71,11 @@ pub(super) fn read(
         intake.reject(source.place(page.at), "the report was not completed");
         return;
     }
-    if page
-        .get("IsTruncated")
-        .is_some_and(|value| value.text == b"true")
-    {
+    if page.get("IsTruncated").is_some_and(|value| value.text == b"true") {
         intake.note("more pages follow this one: services that are absent may be listed there");
     }
     let mut services = Vec::new();
-    for value in page
-        .get("ServicesLastAccessed")
-        .iter()
-        .flat_map(Value::elements)
-    {
+    for value in page.get("ServicesLastAccessed").iter().flat_map(Value::elements) {
         let Some(service) = typed::<ServiceText>(source, &value, "a service", intake) else {
             continue;
         };
@@ -251,10 +244,7 @@ fn read_finding(
             return;
         }
     };
-    let is_active = finding
-        .status
-        .as_deref()
-        .is_none_or(|status| status == "ACTIVE");
+    let is_active = finding.status.as_deref().is_none_or(|status| status == "ACTIVE");
     let kind = finding.finding_type.as_deref().unwrap_or_default();
     if !is_active || !kind.starts_with("Unused") {
         intake.skipped(1);
@@ -279,10 +269,7 @@ fn read_finding(
         };
         let actions = permission.actions.unwrap_or_default();
         if actions.is_empty() {
-            unused.push(Unused::Service(
-                namespace.as_str().into(),
-                time(permission.last_accessed),
-            ));
+            unused.push(Unused::Service(namespace.as_str().into(), time(permission.last_accessed)));
         }
         for action in actions {
             let Some(name) = action.action else { continue };

@@ -282,10 +282,7 @@ pub(super) fn read(evidence: &mut Evidence, source: &Source<'_>, intake: &mut In
 
 fn lists<'a>(source: &Source<'a>) -> Lists<'a> {
     let pages = source.pages();
-    let mut lists = Lists {
-        is_absent: pages.is_empty(),
-        ..Lists::default()
-    };
+    let mut lists = Lists { is_absent: pages.is_empty(), ..Lists::default() };
     for page in pages {
         // Of several pages the last one says whether more follows.
         lists.is_truncated = false;
@@ -326,10 +323,8 @@ fn details<'a, T: Deserialize<'a> + Send>(
     what: &str,
     intake: &mut Intake,
 ) -> Vec<(Value<'a>, T)> {
-    let parsed: Vec<Result<T, serde_json::Error>> = values
-        .par_iter()
-        .map(|value| serde_json::from_slice(value.text))
-        .collect();
+    let parsed: Vec<Result<T, serde_json::Error>> =
+        values.par_iter().map(|value| serde_json::from_slice(value.text)).collect();
     let mut out = Vec::with_capacity(parsed.len());
     for (value, record) in values.iter().zip(parsed) {
         match record {
@@ -389,10 +384,9 @@ fn inline_texts<'a>(
         let at = super::wire::offset(source, raw);
         let text = serde_json::from_str::<InlineText<'_>>(raw.get());
         let (name, document) = match text {
-            Ok(InlineText {
-                policy_name,
-                policy_document: Some(document),
-            }) => (policy_name.unwrap_or_default(), document),
+            Ok(InlineText { policy_name, policy_document: Some(document) }) => {
+                (policy_name.unwrap_or_default(), document)
+            }
             _ => {
                 // The policy exists and is not known: a document that cannot be parsed stands for it.
                 (String::new(), *raw)
@@ -412,11 +406,7 @@ fn take_inline(parsed: &[PolicyDocument], plan: InlinePlan) -> Vec<Inline> {
     plan.into_iter()
         .filter_map(|(name, at, place)| {
             let document = parsed.get(at)?.clone();
-            Some(Inline {
-                name,
-                document,
-                place,
-            })
+            Some(Inline { name, document, place })
         })
         .collect()
 }
@@ -458,12 +448,7 @@ fn frame(
             .collect(),
         inline: Vec::new(),
         attached: attached(detail),
-        groups: detail
-            .group_list
-            .iter()
-            .flatten()
-            .map(|name| name.as_str().into())
-            .collect(),
+        groups: detail.group_list.iter().flatten().map(|name| name.as_str().into()).collect(),
         boundary: detail
             .permissions_boundary
             .as_ref()
@@ -526,13 +511,8 @@ fn add_entity(evidence: &mut Evidence, entity: Entity) {
         );
         evidence.notes.push((at, text));
     }
-    evidence
-        .by_name
-        .entry(entity.key())
-        .or_insert_with(|| entity.arn.clone());
-    evidence
-        .by_arn
-        .insert(entity.arn.clone(), evidence.entities.len());
+    evidence.by_name.entry(entity.key()).or_insert_with(|| entity.arn.clone());
+    evidence.by_arn.insert(entity.arn.clone(), evidence.entities.len());
     evidence.entities.push(entity);
 }
 
@@ -560,12 +540,8 @@ fn groups(
             Some(account) => vec![account.into()],
             None => accounts.to_vec(),
         };
-        let group = Group {
-            name: name.into(),
-            inline: Vec::new(),
-            attached: attached(detail),
-            place,
-        };
+        let group =
+            Group { name: name.into(), inline: Vec::new(), attached: attached(detail), place };
         plans.push((homes, group, inline));
     }
     let parsed = evidence.pool.parse(source, &documents, intake);
@@ -641,11 +617,8 @@ fn policies(
     let parsed = evidence.pool.parse(source, &documents, intake);
     for (arn, document, since, place) in plans {
         intake.used(1);
-        let managed = Managed {
-            document: document.and_then(|at| parsed.get(at).cloned()),
-            since,
-            place,
-        };
+        let managed =
+            Managed { document: document.and_then(|at| parsed.get(at).cloned()), since, place };
         add_managed(evidence, arn, managed);
     }
     newest

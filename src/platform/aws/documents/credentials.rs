@@ -98,12 +98,7 @@ fn rows(
     let columns: HashMap<String, usize> = header
         .iter()
         .enumerate()
-        .map(|(at, name)| {
-            (
-                String::from_utf8_lossy(name).trim().to_ascii_lowercase(),
-                at,
-            )
-        })
+        .map(|(at, name)| (String::from_utf8_lossy(name).trim().to_ascii_lowercase(), at))
         .collect();
     if !columns.contains_key("arn") || !columns.contains_key("user") {
         intake.reject(source.whole(), "no columns `user` and `arn`");
@@ -111,10 +106,7 @@ fn rows(
     }
     for (number, record) in reader.byte_records().enumerate() {
         let place = if is_direct {
-            let line = record
-                .as_ref()
-                .ok()
-                .and_then(|record| Some(record.position()?.line()));
+            let line = record.as_ref().ok().and_then(|record| Some(record.position()?.line()));
             Place::line(source.file, line.unwrap_or(number as u64 + 2) as u32, 1)
         } else {
             Place::record(source.file, number as u64 + 1)
@@ -125,9 +117,7 @@ fn rows(
         };
         let get = |name: &str| {
             let field = columns.get(name).and_then(|at| record.get(*at));
-            String::from_utf8_lossy(field.unwrap_or_default())
-                .trim()
-                .to_string()
+            String::from_utf8_lossy(field.unwrap_or_default()).trim().to_string()
         };
         match report_row(&get, place) {
             Some(row) => {
@@ -153,11 +143,7 @@ fn report_row(get: &dyn Fn(&str) -> String, place: Place) -> Option<ReportRow> {
     let account: Str = Arn::parse(&arn)?.account.into();
     let arn: Str = arn.into();
     let is_root = get("user") == "<root_account>";
-    let has_password = if is_root {
-        None
-    } else {
-        flag(&get("password_enabled"))
-    };
+    let has_password = if is_root { None } else { flag(&get("password_enabled")) };
     let mut credentials = Vec::new();
     let base = Credential {
         identity: arn.clone(),
@@ -305,9 +291,7 @@ pub(super) fn read_key_use(
     evidence.key_uses.push(KeyUse {
         user: text.user_name.as_deref().map(Str::from),
         id: id.map(Str::from),
-        last: text
-            .access_key_last_used
-            .and_then(|used| used.last_used_date.0),
+        last: text.access_key_last_used.and_then(|used| used.last_used_date.0),
         place: source.place(page.at),
     });
     intake.used(1);
@@ -335,17 +319,11 @@ pub(crate) fn join(
             Some([arn]) => listed.entry(arn.clone()).or_default().push(key),
             Some(_) => notes.push((
                 Some(key.place),
-                format!(
-                    "access key of user {}, who is in several accounts",
-                    key.user
-                ),
+                format!("access key of user {}, who is in several accounts", key.user),
             )),
             None => notes.push((
                 Some(key.place),
-                format!(
-                    "access key of user {}, who is not in the evidence",
-                    key.user
-                ),
+                format!("access key of user {}, who is not in the evidence", key.user),
             )),
         }
     }
@@ -390,11 +368,7 @@ fn merge_keys(credentials: &mut Vec<Credential>, arn: &Str, keys: &[&KeyListed])
     let slots = credentials.iter().filter(|c| is_slot(c)).count();
     for key in &rest {
         let only = (slots == 1 && rest.len() == 1)
-            .then(|| {
-                credentials
-                    .iter_mut()
-                    .find(|credential| is_slot(credential))
-            })
+            .then(|| credentials.iter_mut().find(|credential| is_slot(credential)))
             .flatten();
         match only {
             Some(slot) => name_slot(slot, key),
@@ -425,27 +399,18 @@ fn apply_use(
     used: &KeyUse,
     notes: &mut Vec<(Option<Place>, String)>,
 ) {
-    let named = used
-        .user
-        .as_ref()
-        .and_then(|user| match users.get(user)?.as_slice() {
-            [arn] => Some(arn.clone()),
-            _ => None,
-        });
+    let named = used.user.as_ref().and_then(|user| match users.get(user)?.as_slice() {
+        [arn] => Some(arn.clone()),
+        _ => None,
+    });
     let is_key = |credential: &&mut Credential| &*credential.kind == "access-key";
     let found = match &used.id {
-        Some(id) => by_user
-            .values_mut()
-            .flatten()
-            .find(|credential| credential.id == *id),
-        None => named
-            .as_ref()
-            .and_then(|arn| by_user.get_mut(arn))
-            .and_then(|list| {
-                let mut keys = list.iter_mut().filter(is_key);
-                let first = keys.next();
-                if keys.next().is_some() { None } else { first }
-            }),
+        Some(id) => by_user.values_mut().flatten().find(|credential| credential.id == *id),
+        None => named.as_ref().and_then(|arn| by_user.get_mut(arn)).and_then(|list| {
+            let mut keys = list.iter_mut().filter(is_key);
+            let first = keys.next();
+            if keys.next().is_some() { None } else { first }
+        }),
     };
     if let Some(credential) = found {
         credential.last_used = credential.last_used.max(used.last);

@@ -174,9 +174,7 @@ pub(crate) fn read(
     intake: &mut Intake,
 ) {
     let source = Source::new(document);
-    evidence
-        .paths
-        .insert(document.file, document.path.to_string());
+    evidence.paths.insert(document.file, document.path.to_string());
     if kind == &kinds::AUTHORIZATION_DETAILS {
         authorization::read(evidence, &source, intake);
         return;
@@ -247,17 +245,9 @@ fn read_collection(
     intake: &mut Intake,
 ) {
     let time = |name: &str| page.get(name)?.string().and_then(|text| Time::parse(&text));
-    let folder = source
-        .path
-        .rsplit_once('/')
-        .map_or("", |(folder, _)| folder);
-    evidence
-        .collections
-        .push((folder.to_string(), time("Started"), time("Finished")));
-    if page
-        .get("Complete")
-        .is_some_and(|value| value.text == b"false")
-    {
+    let folder = source.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    evidence.collections.push((folder.to_string(), time("Started"), time("Finished")));
+    if page.get("Complete").is_some_and(|value| value.text == b"false") {
         intake.note("the evidence script did not finish: what is absent here may exist");
     }
     intake.used(1);

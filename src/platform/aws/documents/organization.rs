@@ -94,10 +94,7 @@ pub(super) fn read(
     intake: &mut Intake,
 ) {
     evidence.organisation.is_seen = true;
-    if page
-        .get("NextToken")
-        .is_some_and(|token| token.text != b"null")
-    {
+    if page.get("NextToken").is_some_and(|token| token.text != b"null") {
         intake.note("more pages follow this one: the list is not whole");
     }
     if kind == &kinds::ORGANIZATION_POLICY {
@@ -146,23 +143,14 @@ fn read_policy(
         return;
     };
     let (Some(id), Some(content)) = (policy.policy_summary.id, policy.content) else {
-        intake.reject(
-            source.place(value.at),
-            "an organisation policy without id or content",
-        );
+        intake.reject(source.place(value.at), "an organisation policy without id or content");
         return;
     };
     let name = policy.policy_summary.name.unwrap_or_else(|| id.clone());
-    let document = evidence
-        .pool
-        .parse_one(source, &format!("policy {name}"), content, intake);
+    let document = evidence.pool.parse_one(source, &format!("policy {name}"), content, intake);
     intake.used(1);
     evidence.organisation.kinds.insert(kind);
-    let policy = OrgPolicy {
-        name: name.into(),
-        kind,
-        document,
-    };
+    let policy = OrgPolicy { name: name.into(), kind, document };
     let known = evidence.organisation.policies.get(id.as_str());
     if known.is_some_and(|known| !known.document.is_same(&policy.document)) {
         let text = format!("organisation policy {id} is described twice, and differently");
@@ -183,11 +171,7 @@ fn named(
         return Some(text.as_ref().into());
     }
     let separators = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
-    source
-        .stem()
-        .split(separators)
-        .find(|part| fits(part))
-        .map(Str::from)
+    source.stem().split(separators).find(|part| fits(part)).map(Str::from)
 }
 
 fn is_target(text: &str) -> bool {
@@ -200,9 +184,7 @@ fn read_attachments(
     page: &Value<'_>,
     intake: &mut Intake,
 ) {
-    let is_partial = page
-        .get("NextToken")
-        .is_some_and(|token| token.text != b"null");
+    let is_partial = page.get("NextToken").is_some_and(|token| token.text != b"null");
     let organisation = &mut evidence.organisation;
     if let Some(targets) = page.get("Targets") {
         let Some(policy) = named(page, "PolicyId", source, |text| text.starts_with("p-")) else {
@@ -264,10 +246,7 @@ fn read_tree(
     intake: &mut Intake,
 ) {
     let text = |value: &Value<'_>, name: &str| {
-        value
-            .get(name)
-            .and_then(|value| value.string())
-            .map(|text| Str::from(text.as_ref()))
+        value.get(name).and_then(|value| value.string()).map(|text| Str::from(text.as_ref()))
     };
     if let Some(value) = page.get("Organization") {
         organisation.id = text(&value, "Id").or_else(|| organisation.id.take());
@@ -324,10 +303,7 @@ pub(crate) fn full_access(id: &str) -> Option<OrgPolicy> {
     let (name, kind, principals) = match id {
         "p-FullAWSAccess" => ("FullAWSAccess", OrgKind::Scp, None),
         "p-RCPFullAWSAccess" => {
-            let anyone = Match {
-                not: false,
-                list: vec![Named::Anyone],
-            };
+            let anyone = Match { not: false, list: vec![Named::Anyone] };
             ("RCPFullAWSAccess", OrgKind::Rcp, Some(anyone))
         }
         _ => return None,
@@ -336,26 +312,12 @@ pub(crate) fn full_access(id: &str) -> Option<OrgPolicy> {
         number: 0,
         sid: None,
         allow: true,
-        actions: Match {
-            not: false,
-            list: vec![Glob::fold("*")],
-        },
-        resources: Some(Match {
-            not: false,
-            list: vec!["*".into()],
-        }),
+        actions: Match { not: false, list: vec![Glob::fold("*")] },
+        resources: Some(Match { not: false, list: vec!["*".into()] }),
         principals,
         conditions: Vec::new(),
         place: None,
     };
-    let policy = Policy {
-        has_variables: true,
-        statements: vec![statement],
-        warnings: Vec::new(),
-    };
-    Some(OrgPolicy {
-        name: name.into(),
-        kind,
-        document: PolicyDocument::Parsed(Arc::new(policy)),
-    })
+    let policy = Policy { has_variables: true, statements: vec![statement], warnings: Vec::new() };
+    Some(OrgPolicy { name: name.into(), kind, document: PolicyDocument::Parsed(Arc::new(policy)) })
 }

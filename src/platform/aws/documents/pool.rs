@@ -123,9 +123,7 @@ impl Pool {
             .iter()
             .zip(&slots)
             .map(|((name, raw), slot)| {
-                let parsed = fresh
-                    .get(*slot)
-                    .and_then(|(digest, _)| self.known.get(digest));
+                let parsed = fresh.get(*slot).and_then(|(digest, _)| self.known.get(digest));
                 match parsed {
                     Some(Ok(policy)) => {
                         for warning in policy.warnings.iter().take(WARNINGS - told) {
@@ -153,9 +151,7 @@ impl Pool {
 
     /// All policies that could be parsed, in no order.
     pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
-        self.known
-            .values()
-            .filter_map(|parsed| parsed.as_ref().ok())
+        self.known.values().filter_map(|parsed| parsed.as_ref().ok())
     }
 
     /// Parses one document.
@@ -167,9 +163,7 @@ impl Pool {
         intake: &mut Intake,
     ) -> PolicyDocument {
         let mut documents = self.parse(source, &[(name.to_string(), raw)], intake);
-        documents
-            .pop()
-            .unwrap_or_else(|| PolicyDocument::Broken("not parsed".into()))
+        documents.pop().unwrap_or_else(|| PolicyDocument::Broken("not parsed".into()))
     }
 }
 
@@ -187,15 +181,9 @@ struct Text<'a> {
 fn text(raw: &RawValue) -> Result<Text<'_>, PolicyError> {
     let json = raw.get();
     if json.starts_with('{') {
-        return Ok(Text {
-            text: Cow::Borrowed(json),
-            is_direct: true,
-        });
+        return Ok(Text { text: Cow::Borrowed(json), is_direct: true });
     }
-    let refuse = |reason: &str| PolicyError {
-        offset: 0,
-        reason: reason.to_string(),
-    };
+    let refuse = |reason: &str| PolicyError { offset: 0, reason: reason.to_string() };
     let inner: String = serde_json::from_str(json)
         .map_err(|_| refuse("a policy document is an object or a string"))?;
     let is_json = inner.trim_start().starts_with('{');
@@ -205,10 +193,7 @@ fn text(raw: &RawValue) -> Result<Text<'_>, PolicyError> {
         percent_decoded(&inner)
             .ok_or_else(|| refuse("the policy is neither JSON nor URL-encoded"))?
     };
-    Ok(Text {
-        text: Cow::Owned(text),
-        is_direct: false,
-    })
+    Ok(Text { text: Cow::Owned(text), is_direct: false })
 }
 
 /// Decodes `%XX`; `None` if an escape is broken, or the bytes are no UTF-8.

@@ -35,10 +35,7 @@ pub(super) fn read(
 ) {
     let place = source.place(page.at);
     let string = |value: &Value<'_>, name: &str| {
-        value
-            .get(name)
-            .and_then(|v| v.string())
-            .map(|text| Str::from(text.as_ref()))
+        value.get(name).and_then(|v| v.string()).map(|text| Str::from(text.as_ref()))
     };
     let wrapped = string(page, "ResourceArn");
     let body = match (&wrapped, page.get("Policy")) {
@@ -58,15 +55,9 @@ pub(super) fn read(
         }
         return;
     };
-    let name = stated
-        .as_deref()
-        .unwrap_or_else(|| source.stem())
-        .to_string();
+    let name = stated.as_deref().unwrap_or_else(|| source.stem()).to_string();
     let Ok(raw) = serde_json::from_slice::<&RawValue>(value.text) else {
-        intake.reject(
-            source.place(value.at),
-            format!("policy of {name} is not valid JSON"),
-        );
+        intake.reject(source.place(value.at), format!("policy of {name} is not valid JSON"));
         return;
     };
     let label = format!("policy of {name}");
@@ -79,10 +70,7 @@ pub(super) fn read(
             }
             add(evidence, resource, Some(document), place);
         }
-        None if document
-            .policy()
-            .is_some_and(|policy| is_identity_policy(policy)) =>
-        {
+        None if document.policy().is_some_and(|policy| is_identity_policy(policy)) => {
             intake.skipped(1);
             intake.note("no evidence attaches this policy to an identity: it grants nothing");
         }
@@ -101,9 +89,7 @@ fn add(evidence: &mut Evidence, resource: Str, document: Option<PolicyDocument>,
     let Some(known) = position.and_then(|at| evidence.resources.get(*at)) else {
         let at = evidence.resources.len();
         evidence.by_resource.insert(resource.clone(), at);
-        evidence
-            .resources
-            .push(ResourcePolicy { resource, document });
+        evidence.resources.push(ResourcePolicy { resource, document });
         return;
     };
     let is_same = match (&known.document, &document) {
@@ -119,10 +105,7 @@ fn add(evidence: &mut Evidence, resource: Str, document: Option<PolicyDocument>,
 }
 
 fn is_identity_policy(policy: &Policy) -> bool {
-    policy
-        .statements
-        .iter()
-        .all(|statement| statement.principals.is_none())
+    policy.statements.iter().all(|statement| statement.principals.is_none())
 }
 
 /// The document in an answer; `None` if there is none, or it is null.
@@ -135,20 +118,14 @@ fn document_of<'a>(body: &Value<'a>) -> Option<Value<'a>> {
         body.path(&["PolicyVersion", "Document"]),
         body.get("Statement").map(|_| *body),
     ];
-    candidates
-        .into_iter()
-        .flatten()
-        .find(|value| value.text != b"null")
+    candidates.into_iter().flatten().find(|value| value.text != b"null")
 }
 
 /// The resource, where the answer itself names it.
 fn stated_arn(body: &Value<'_>) -> Option<Str> {
-    for path in [
-        &["Attributes", "QueueArn"][..],
-        &["Attributes", "TopicArn"],
-        &["ARN"],
-        &["TopicArn"],
-    ] {
+    for path in
+        [&["Attributes", "QueueArn"][..], &["Attributes", "TopicArn"], &["ARN"], &["TopicArn"]]
+    {
         if let Some(text) = body.path(path).and_then(|value| value.string()) {
             return Some(text.as_ref().into());
         }

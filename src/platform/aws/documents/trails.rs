@@ -232,14 +232,7 @@ fn management(rw: Rw, excluded: &[String]) -> Vec<Recorded> {
     if !is_excluded("rdsdata.amazonaws.com") {
         names.push(classes::RDSDATA);
     }
-    names
-        .into_iter()
-        .map(|class| Recorded {
-            class: class.into(),
-            rw,
-            resources: None,
-        })
-        .collect()
+    names.into_iter().map(|class| Recorded { class: class.into(), rw, resources: None }).collect()
 }
 
 fn basic_selector(selector: &Basic, recorded: &mut Vec<Recorded>) {
@@ -264,11 +257,7 @@ fn basic_selector(selector: &Basic, recorded: &mut Vec<Recorded>) {
         } else {
             Some(values.iter().flat_map(|value| below(value)).collect())
         };
-        recorded.push(Recorded {
-            class: format!("data:{kind}").into(),
-            rw,
-            resources,
-        });
+        recorded.push(Recorded { class: format!("data:{kind}").into(), rw, resources });
     }
 }
 
@@ -296,11 +285,7 @@ fn below(value: &str) -> Vec<Str> {
 
 /// A resource and what lies in it: versions, aliases, indexes, objects.
 pub(crate) fn within(resource: &str) -> Vec<Str> {
-    let separator = if resource.contains(":lambda:") {
-        ':'
-    } else {
-        '/'
-    };
+    let separator = if resource.contains(":lambda:") { ':' } else { '/' };
     vec![resource.into(), format!("{resource}{separator}*").into()]
 }
 

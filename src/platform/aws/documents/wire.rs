@@ -29,9 +29,7 @@ impl<'de> Deserialize<'de> for Moment {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Moment, E> {
-                Ok(Moment(
-                    i64::try_from(number).ok().and_then(Time::from_number),
-                ))
+                Ok(Moment(i64::try_from(number).ok().and_then(Time::from_number)))
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Moment, E> {

@@ -226,13 +226,7 @@ fn layers(case: &Case<'_>) -> Result<Layers, String> {
         layers.session.push(bound);
     }
     if let Some(policy) = case.resource_policy.filter(is_there) {
-        let is_trust = case.action.to_ascii_lowercase().starts_with("sts:");
-        let layer = if is_trust {
-            Layer::Trust
-        } else {
-            Layer::Resource
-        };
-        let bound = binder.bind(("resource_policy", policy), layer, None)?;
+        let bound = binder.bind(("resource_policy", policy), Layer::Resource, None)?;
         layers.resource.push(bound);
     }
     layers.scps = binder.levels(case.scps.as_ref(), Layer::Scp)?;

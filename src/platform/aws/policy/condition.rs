@@ -163,9 +163,13 @@ pub fn holds(test: &Test, variables: bool, scope: &Scope<'_>) -> Truth {
     let Some(operator) = test.meaning else {
         return Truth::Unknown;
     };
-    let lookup = scope.lookup(&test.key);
+    let mut lookup = scope.lookup(&test.key);
     if lookup == Lookup::Unknown {
         return Truth::Unknown;
+    }
+    // To a set operator an empty string is an empty set (reference_policies_multi-value-conditions).
+    if operator.quantifier != Quantifier::One && lookup.values().all(str::is_empty) {
+        lookup = Lookup::Absent;
     }
     if operator.comparison == Comparison::Null {
         let absent = lookup == Lookup::Absent;

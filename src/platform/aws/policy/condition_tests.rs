@@ -96,6 +96,13 @@ fn values_are_or_and_under_negation_nor() {
 }
 
 #[test]
+fn an_empty_string_is_an_empty_set() {
+    assert!(holds_with("ForAllValues:StringEquals", &["a"], &[""]));
+    assert!(!holds_with("ForAnyValue:StringEquals", &[""], &[""]));
+    assert!(!holds_with("ForAllValues:StringEquals", &["a"], &["", "z"]));
+}
+
+#[test]
 fn texts_are_compared_with_case_unless_the_operator_says_otherwise() {
     assert!(!holds_with("StringEquals", &["A"], &["a"]));
     assert!(holds_with("stringequalsignorecase", &["A"], &["a"]));

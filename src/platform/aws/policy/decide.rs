@@ -33,7 +33,7 @@ pub struct Ask<'a> {
 
 /// Decides a request.
 pub fn decide(ask: &Ask<'_>, layers: &Layers) -> Answer {
-    let request = Request::of(ask);
+    let request = Request::of(ask, layers);
     let all = Findings::of(&request, layers);
     let denies = all.denies();
     if denies.iter().any(|hit| hit.truth == Truth::True) {
@@ -42,7 +42,7 @@ pub fn decide(ask: &Ask<'_>, layers: &Layers) -> Answer {
     let paths = Paths::of(&request, layers, &all);
     let allowed = paths.allowed();
     if allowed.best == Truth::False {
-        return plain(Verdict::Deny, paths.implicit(&request));
+        return plain(Verdict::Deny, paths.implicit(&request, layers));
     }
     let mut conditions = Vec::new();
     let verdict = match allowed.worst {
@@ -63,7 +63,7 @@ pub fn decide(ask: &Ask<'_>, layers: &Layers) -> Answer {
         }
     }
     let reason = match (verdict, denies.first()) {
-        (Verdict::Unknown, _) => paths.implicit(&request),
+        (Verdict::Unknown, _) => paths.implicit(&request, layers),
         (Verdict::Conditional, Some(hit)) if allowed.worst == Truth::True => {
             format!("explicit-{}", hit.bound.layer.as_str())
         }
@@ -190,11 +190,13 @@ struct Request<'a> {
     is_cross_account: bool,
     /// Whether the resource's own policy must take part: KMS keys and roles.
     needs_resource: bool,
+    /// Whether the caller has a permissions boundary.
+    is_bounded: bool,
     service: &'a str,
 }
 
 impl<'a> Request<'a> {
-    fn of(ask: &Ask<'a>) -> Request<'a> {
+    fn of(ask: &Ask<'a>, layers: &Layers) -> Request<'a> {
         let parts: Vec<&str> = ask.resource.splitn(6, ':').collect();
         let is_account = |text: &&str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
         let of_arn = parts.get(4).copied().filter(is_account);
@@ -218,6 +220,7 @@ impl<'a> Request<'a> {
             is_cross_account: account.is_some_and(|account| account != &*ask.caller.account),
             needs_resource: (is("kms") && named("kms", "key/"))
                 || (is("sts") && named("iam", "role/")),
+            is_bounded: layers.boundary != Limit::Absent,
             service,
         }
     }
@@ -285,7 +288,12 @@ impl<'a> Request<'a> {
         match (layer, &statement.principals) {
             (Layer::Resource | Layer::Trust | Layer::Rcp, Some(principals)) => {
                 let caller = self.ask.caller;
-                let naming = matching::principals_apply(principals, statement.allow, caller);
+                let naming = matching::principals_apply(
+                    principals,
+                    statement.allow,
+                    caller,
+                    self.is_bounded,
+                );
                 // A complete request by a role has no session that a policy could name.
                 match self.is_complete() && naming.any() == Truth::Unknown {
                     true if statement.allow => Naming::NONE,
@@ -525,10 +533,12 @@ impl Paths {
     }
 
     /// The first layer that does not allow, whatever is missing; else the first that may not.
-    fn implicit(&self, request: &Request<'_>) -> String {
-        let resource = match request.ask.action.to_ascii_lowercase().starts_with("sts:") {
-            true => Layer::Trust,
-            false => Layer::Resource,
+    fn implicit(&self, request: &Request<'_>, layers: &Layers) -> String {
+        let is_role = request.service.eq_ignore_ascii_case("sts");
+        let resource = match layers.resource.first() {
+            Some(bound) => bound.layer,
+            None if is_role => Layer::Trust,
+            None => Layer::Resource,
         };
         let order = [
             (self.scp, Layer::Scp),

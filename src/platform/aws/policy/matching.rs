@@ -66,7 +66,8 @@ pub fn matches(pattern: &[Token], text: &[u8], style: Style) -> bool {
     // Whether a wildcard must stop before this byte.
     let stops = |at: usize| text[at] == b':' && fifth.is_some_and(|fifth| at <= fifth);
     let (mut p, mut t) = (0, 0);
-    let (mut wide, mut narrow): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    let mut wide: Option<(usize, usize)> = None;
+    let mut narrow: Option<(usize, usize)> = None;
     loop {
         let step = match pattern.get(p) {
             Some(Token::Star | Token::Any) => {
@@ -342,13 +343,23 @@ fn names_session(text: &str, caller: &Caller) -> bool {
 }
 
 /// Whether a `Principal` or `NotPrincipal` element applies to a caller, and how it names it.
-pub fn principals_apply(principals: &Match<Named>, allow: bool, caller: &Caller) -> Naming {
+///
+/// `NotPrincipal` with a deny denies whoever has a permissions boundary, whomever it lists
+/// (access_policies_boundaries).
+pub fn principals_apply(
+    principals: &Match<Named>,
+    allow: bool,
+    caller: &Caller,
+    is_bounded: bool,
+) -> Naming {
     let names = principals.list.iter().map(|name| named(name, caller));
     let naming = names.fold(Naming::NONE, Naming::or);
     if !principals.not {
         return naming;
     }
-    let is_spared = if allow || principals.list.contains(&Named::Anyone) {
+    let is_spared = if !allow && is_bounded {
+        Truth::False
+    } else if allow || principals.list.contains(&Named::Anyone) {
         naming.any()
     } else {
         spared(naming, caller.kind)

@@ -216,7 +216,7 @@ fn principals_are_named_by_account_role_or_themselves() {
         let list = vec![Named::Aws(text.into())];
         let principals = Match { not: false, list };
         assert_eq!(
-            principals_apply(&principals, true, caller),
+            principals_apply(&principals, true, caller, false),
             expected,
             "{text}"
         );
@@ -226,14 +226,19 @@ fn principals_are_named_by_account_role_or_themselves() {
 #[test]
 fn not_principal_spares_only_who_is_listed_whole() {
     let user = caller(CallerKind::User, "arn:aws:iam::111111111111:user/a", None);
-    let deny = |list: &[&str]| {
+    let with = |list: &[&str], is_bounded| {
         let list = list.iter().map(|text| Named::Aws((*text).into())).collect();
-        principals_apply(&Match { not: true, list }, false, &user).any()
+        principals_apply(&Match { not: true, list }, false, &user, is_bounded).any()
     };
+    let deny = |list: &[&str]| with(list, false);
     assert_eq!(deny(&["arn:aws:iam::111111111111:user/b"]), Truth::True);
     assert_eq!(deny(&["arn:aws:iam::111111111111:user/a"]), Truth::True);
     assert_eq!(
         deny(&["arn:aws:iam::111111111111:user/a", "111111111111"]),
         Truth::False
+    );
+    assert_eq!(
+        with(&["arn:aws:iam::111111111111:user/a", "111111111111"], true),
+        Truth::True
     );
 }

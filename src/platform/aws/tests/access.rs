@@ -15,10 +15,7 @@ fn lines(run: &Run, source: Source) -> Vec<String> {
 }
 
 fn iam() -> String {
-    details(&[
-        role("path/app", TRUST_EC2, ""),
-        role("app-prod", TRUST_EC2, ""),
-    ])
+    details(&[role("path/app", TRUST_EC2, ""), role("app-prod", TRUST_EC2, "")])
 }
 
 #[test]
@@ -75,22 +72,10 @@ fn the_owner_is_told_by_arn_name_or_job() {
         (&[("app.json", &text)], "path/app"),
         (&[("last-accessed/app-prod.json", &text)], "app-prod"),
         (&[("report of app-prod 2026.json", &text)], "app-prod"),
+        (&[("arn_aws_iam__111122223333_role_path_app.json", &text)], "path/app"),
+        (&[("arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fpath%2Fapp.json", &text)], "path/app"),
         (
-            &[("arn_aws_iam__111122223333_role_path_app.json", &text)],
-            "path/app",
-        ),
-        (
-            &[(
-                "arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fpath%2Fapp.json",
-                &text,
-            )],
-            "path/app",
-        ),
-        (
-            &[
-                ("job/app.json", job),
-                ("0f1e2d3c-0000-1111-2222-333344445555.json", &text),
-            ],
+            &[("job/app.json", job), ("0f1e2d3c-0000-1111-2222-333344445555.json", &text)],
             "path/app",
         ),
         (&[("nothing.json", &text)], ""),
@@ -102,15 +87,9 @@ fn the_owner_is_told_by_arn_name_or_job() {
         let lines = lines(&run, Source::LastAccessedService);
         if owner.is_empty() {
             assert!(lines.is_empty());
-            assert!(
-                run.notes()
-                    .contains("owner not stated, 1 services not used")
-            );
+            assert!(run.notes().contains("owner not stated, 1 services not used"));
         } else {
-            assert!(
-                lines[0].starts_with(&format!("role/{owner} ")),
-                "{files:?}: {lines:?}"
-            );
+            assert!(lines[0].starts_with(&format!("role/{owner} ")), "{files:?}: {lines:?}");
         }
     }
 }
@@ -118,10 +97,7 @@ fn the_owner_is_told_by_arn_name_or_job() {
 #[test]
 fn two_names_in_a_files_name_tell_nobody() {
     let iam = details(&[role("alpha", TRUST_EC2, ""), role("bravo", TRUST_EC2, "")]);
-    let run = run(&[
-        ("iam.json", &iam),
-        ("alpha and bravo.json", &report("", NEVER)),
-    ]);
+    let run = run(&[("iam.json", &iam), ("alpha and bravo.json", &report("", NEVER))]);
     assert!(run.claims(Source::LastAccessedService).is_empty());
 }
 
@@ -148,17 +124,11 @@ fn a_report_that_is_not_complete_is_rejected() {
 }
 
 fn export(last_used: [&str; 2]) -> String {
-    details(&[
-        role("one", TRUST_EC2, last_used[0]),
-        role("two", TRUST_EC2, last_used[1]),
-    ])
+    details(&[role("one", TRUST_EC2, last_used[0]), role("two", TRUST_EC2, last_used[1])])
 }
 
 fn last_used(text: &str, collection: Option<&str>) -> Vec<String> {
-    let logs = LogSummary {
-        as_of: Some(time("2026-09-01")),
-        ..LogSummary::default()
-    };
+    let logs = LogSummary { as_of: Some(time("2026-09-01")), ..LogSummary::default() };
     let mut files = vec![("e/iam.json", text)];
     files.extend(collection.map(|text| ("e/collection.json", text)));
     lines(&run_with(&files, &logs), Source::LastUsed)
@@ -182,10 +152,7 @@ fn exports_without_last_use_prove_nothing() {
     assert_eq!(last_used(&text, None), Vec::<String>::new());
     let run = run_with(
         &[("iam.json", &text)],
-        &LogSummary {
-            as_of: Some(time("2026-09-01")),
-            ..LogSummary::default()
-        },
+        &LogSummary { as_of: Some(time("2026-09-01")), ..LogSummary::default() },
     );
     assert!(run.notes().contains("no `RoleLastUsed` in this export"));
 }
@@ -211,20 +178,13 @@ fn access_analyzer_findings_are_claims_of_a_recommender() {
     );
     let without = run(&[("f.json", &text)]);
     assert_eq!(lines(&without, Source::Recommender).len(), 2);
-    assert!(
-        without
-            .notes()
-            .contains("1 unused-access findings do not say since when")
-    );
+    assert!(without.notes().contains("1 unused-access findings do not say since when"));
     for other in [
         finding("UnusedPermission", permission, "ARCHIVED"),
         finding("ExternalAccess", "{}", "ACTIVE"),
         finding("UnusedIAMUserPassword", "{}", "ACTIVE"),
     ] {
-        assert!(
-            run(&[("f.json", &other)]).tables.claims.is_empty(),
-            "{other}"
-        );
+        assert!(run(&[("f.json", &other)]).tables.claims.is_empty(), "{other}");
     }
 }
 
@@ -237,11 +197,8 @@ fn credentials_are_merged_by_user_and_date() {
     );
     let keys = r#"{"AccessKeyMetadata":[{"UserName":"bot","AccessKeyId":"AKIAAAAAAAAAAAAAAAA1","Status":"Active","CreateDate":"2024-02-01T00:00:00Z"},{"UserName":"bot","AccessKeyId":"AKIAAAAAAAAAAAAAAAA2","Status":"Inactive","CreateDate":"2025-02-01T00:00:00Z"},{"UserName":"gone","AccessKeyId":"AKIAAAAAAAAAAAAAAAA3"}]}"#;
     let used = r#"{"UserName":"bot","AccessKeyLastUsed":{"Region":"N/A","ServiceName":"N/A"}}"#;
-    let run = run(&[
-        ("report.csv", &csv),
-        ("keys.json", keys),
-        ("AKIAAAAAAAAAAAAAAAA2.json", used),
-    ]);
+    let run =
+        run(&[("report.csv", &csv), ("keys.json", keys), ("AKIAAAAAAAAAAAAAAAA2.json", used)]);
     let rows: Vec<(&str, Option<bool>, bool, Option<Time>)> = run
         .tables
         .credentials
@@ -251,19 +208,11 @@ fn credentials_are_merged_by_user_and_date() {
     assert_eq!(
         rows,
         [
-            (
-                "AKIAAAAAAAAAAAAAAAA1",
-                Some(true),
-                false,
-                Some(time("2026-08-01"))
-            ),
+            ("AKIAAAAAAAAAAAAAAAA1", Some(true), false, Some(time("2026-08-01"))),
             ("AKIAAAAAAAAAAAAAAAA2", Some(false), true, None),
         ]
     );
-    assert!(
-        run.notes()
-            .contains("access key of user gone, who is not in the evidence")
-    );
+    assert!(run.notes().contains("access key of user gone, who is not in the evidence"));
     let bot = run.identity("arn:aws:iam::111122223333:user/bot");
     assert_eq!(bot.last_used, Some(time("2026-08-01")));
     assert!(bot.labels.is_empty() && !bot.has_grant_evidence);

@@ -2,33 +2,21 @@ use super::*;
 use crate::model::Intervals;
 
 fn covered(files: &[(&str, &str)], spans: Vec<LogSpan>) -> Vec<String> {
-    let logs = LogSummary {
-        spans,
-        ..LogSummary::default()
-    };
+    let logs = LogSummary { spans, ..LogSummary::default() };
     let run = run_with(files, &logs);
     let mut lines: Vec<String> = run.tables.claims.iter().map(line).collect();
     lines.sort();
     lines
 }
 
-const DAYS: &[&str] = &[
-    "2026-01-01T06:00:00Z",
-    "2026-01-02T06:00:00Z",
-    "2026-01-04T06:00:00Z",
-];
+const DAYS: &[&str] = &["2026-01-01T06:00:00Z", "2026-01-02T06:00:00Z", "2026-01-04T06:00:00Z"];
 const SPAN: &str =
     "2026-01-01T06:00:00Z/2026-01-03T00:00:00Z 2026-01-04T00:00:00Z/2026-01-04T06:00:01Z";
 
 #[test]
 fn without_a_trail_only_what_is_seen_is_covered_and_empty_days_are_gaps() {
     let lines = covered(&[], vec![span("eu-west-1", "management", true, DAYS)]);
-    assert_eq!(
-        lines,
-        [format!(
-            "111122223333 management not-seen read eu-west-1 * {SPAN}"
-        )]
-    );
+    assert_eq!(lines, [format!("111122223333 management not-seen read eu-west-1 * {SPAN}")]);
 }
 
 #[test]
@@ -40,10 +28,7 @@ fn a_record_of_another_region_fills_a_gap_of_the_account() {
             span("eu-west-2", "management", false, &["2026-01-03T01:00:00Z"]),
         ],
     );
-    assert!(
-        lines[0].ends_with("2026-01-01T06:00:00Z/2026-01-04T06:00:01Z"),
-        "{lines:?}"
-    );
+    assert!(lines[0].ends_with("2026-01-01T06:00:00Z/2026-01-04T06:00:01Z"), "{lines:?}");
     // Its own coverage is from its first to its last record.
     assert!(lines[1].contains(" write eu-west-2 * 2026-01-03T01:00:00Z/2026-01-03T01:00:01Z"));
 }
@@ -71,10 +56,7 @@ fn excludable_classes_and_data_need_their_own_records() {
     unsaid.read_only = None;
     let kms = span("eu-west-1", "management:kms", true, DAYS);
     let lines = covered(&[], vec![data, unnamed, unsaid, kms]);
-    let heads: Vec<&str> = lines
-        .iter()
-        .map(|line| line.split(" 2026").next().unwrap())
-        .collect();
+    let heads: Vec<&str> = lines.iter().map(|line| line.split(" 2026").next().unwrap()).collect();
     assert_eq!(
         heads,
         [
@@ -88,12 +70,7 @@ fn excludable_classes_and_data_need_their_own_records() {
 #[test]
 fn damaged_files_are_gaps() {
     let logs = LogSummary {
-        spans: vec![span(
-            "eu-west-1",
-            "management",
-            true,
-            &["2026-01-01", "2026-01-02"],
-        )],
+        spans: vec![span("eu-west-1", "management", true, &["2026-01-01", "2026-01-02"])],
         damaged: vec![(
             "aws".into(),
             "".into(),
@@ -113,10 +90,7 @@ fn selectors(body: &str) -> String {
 }
 
 fn two_regions() -> Vec<LogSpan> {
-    vec![
-        span("eu-west-1", "management", true, DAYS),
-        span("us-east-1", "management", false, DAYS),
-    ]
+    vec![span("eu-west-1", "management", true, DAYS), span("us-east-1", "management", false, DAYS)]
 }
 
 #[test]
@@ -163,17 +137,11 @@ fn configuration_without_records_proves_nothing() {
 
 #[test]
 fn a_trail_with_unknown_selectors_is_inferred() {
-    let logs = LogSummary {
-        spans: two_regions(),
-        ..LogSummary::default()
-    };
+    let logs = LogSummary { spans: two_regions(), ..LogSummary::default() };
     let run = run_with(&[("t.json", TRAIL)], &logs);
     assert!(run.claims(Source::StatedLog).is_empty());
     assert_eq!(run.claims(Source::InferredLog).len(), 3);
-    assert!(
-        run.notes()
-            .contains("is not in the evidence: coverage is inferred")
-    );
+    assert!(run.notes().contains("is not in the evidence: coverage is inferred"));
 }
 
 #[test]
@@ -182,35 +150,20 @@ fn advanced_selectors_count_only_where_they_do_not_narrow_by_more() {
         let body = format!(
             r#""AdvancedEventSelectors":[{{"FieldSelectors":[{{"Field":"eventCategory","Equals":["Data"]}},{{"Field":"resources.type","Equals":["AWS::DynamoDB::Table"]}}{rest}]}},{{"FieldSelectors":[{{"Field":"eventCategory","Equals":["Management"]}},{{"Field":"eventSource","NotEquals":["kms.amazonaws.com"]}}]}}]"#
         );
-        let lines = covered(
-            &[("t.json", TRAIL), ("s.json", &selectors(&body))],
-            two_regions(),
-        );
+        let lines = covered(&[("t.json", TRAIL), ("s.json", &selectors(&body))], two_regions());
         let table: Vec<String> = lines
             .iter()
             .filter(|line| line.contains("DynamoDB"))
-            .map(|line| {
-                line.split(' ')
-                    .skip(3)
-                    .take(3)
-                    .collect::<Vec<&str>>()
-                    .join(" ")
-            })
+            .map(|line| line.split(' ').skip(3).take(3).collect::<Vec<&str>>().join(" "))
             .collect();
         assert_eq!(lines.len() - table.len(), 3, "{lines:?}");
         table
     };
     assert_eq!(data(""), ["all * *"]);
-    assert_eq!(
-        data(r#",{"Field":"readOnly","Equals":["true"]}"#),
-        ["read * *"]
-    );
+    assert_eq!(data(r#",{"Field":"readOnly","Equals":["true"]}"#), ["read * *"]);
     let prefix =
         r#",{"Field":"resources.ARN","StartsWith":["arn:aws:dynamodb:eu-west-1:1:table/a"]}"#;
-    assert_eq!(
-        data(prefix),
-        ["all * arn:aws:dynamodb:eu-west-1:1:table/a*"]
-    );
+    assert_eq!(data(prefix), ["all * arn:aws:dynamodb:eu-west-1:1:table/a*"]);
     for narrow in [
         r#",{"Field":"eventName","Equals":["GetItem"]}"#,
         r#",{"Field":"resources.ARN","NotStartsWith":["arn:aws:dynamodb:eu-west-1:1:table/a"]}"#,
@@ -225,10 +178,7 @@ fn a_trail_that_is_off_or_of_another_account_states_nothing() {
     let basic = selectors(r#""EventSelectors":[{"ReadWriteType":"All"}]"#);
     let off = STATUS.replace("true", "false");
     let files = [("t.json", TRAIL), ("s.json", &basic), ("u.json", &off)];
-    let logs = LogSummary {
-        spans: two_regions(),
-        ..LogSummary::default()
-    };
+    let logs = LogSummary { spans: two_regions(), ..LogSummary::default() };
     assert!(run_with(&files, &logs).claims(Source::StatedLog).is_empty());
     let other = TRAIL.replace(":111122223333:", ":999999999999:");
     let foreign = basic.replace(":111122223333:", ":999999999999:");
@@ -246,23 +196,14 @@ fn data_of_a_trail_whose_records_are_not_shown_is_not_covered() {
     let first = selectors(r#""EventSelectors":[{"ReadWriteType":"All"}]"#);
     let second = selectors(r#""EventSelectors":[{"ReadWriteType":"All","DataResources":[{"Type":"AWS::S3::Object","Values":["arn:aws:s3"]}]}]"#)
         .replace("trail/t", "trail/d");
-    let files = [
-        ("t.json", two.as_str()),
-        ("s.json", &first),
-        ("d.json", &second),
-    ];
+    let files = [("t.json", two.as_str()), ("s.json", &first), ("d.json", &second)];
     let hidden = covered(&files, two_regions());
-    assert!(
-        !hidden.iter().any(|line| line.contains("data:")),
-        "{hidden:?}"
-    );
+    assert!(!hidden.iter().any(|line| line.contains("data:")), "{hidden:?}");
     let mut spans = two_regions();
     spans.push(span("eu-west-1", "data:AWS::S3::Object", true, DAYS));
     let shown = covered(&files, spans);
     assert!(
-        shown
-            .iter()
-            .any(|line| line.contains("data:AWS::S3::Object not-seen all * *")),
+        shown.iter().any(|line| line.contains("data:AWS::S3::Object not-seen all * *")),
         "{shown:?}"
     );
 }

@@ -60,10 +60,7 @@ fn a_broken_policy_is_rejected_alone_and_leaves_a_hole() {
     let text = format!(
         "{{\"RoleDetailList\":[\n{},\n{},\n{}],\"Policies\":[]}}",
         with_inline("good", POLICY),
-        with_inline(
-            "bad",
-            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Permit"}]}"#
-        ),
+        with_inline("bad", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Permit"}]}"#),
         r#"{"RoleName":17,"Arn":"arn:aws:iam::111122223333:role/odd"}"#,
     );
     let run = run(&[("iam.json", &text)]);
@@ -97,10 +94,7 @@ fn a_cut_export_keeps_what_comes_before_the_cut() {
 #[test]
 fn absent_policies_are_holes_and_never_empty() {
     let attached = r#","AttachedManagedPolicies":[{"PolicyName":"AdministratorAccess","PolicyArn":"arn:aws:iam::aws:policy/AdministratorAccess"},{"PolicyName":"own","PolicyArn":"arn:aws:iam::111122223333:policy/own"}],"PermissionsBoundary":{"PermissionsBoundaryArn":"arn:aws:iam::111122223333:policy/b"}"#;
-    let text = format!(
-        r#"{{"RoleDetailList":[{}]}}"#,
-        role("r", TRUST_EC2, attached)
-    );
+    let text = format!(r#"{{"RoleDetailList":[{}]}}"#, role("r", TRUST_EC2, attached));
     let run = run(&[("iam.json", &text)]);
     let holes: Vec<(HoleKind, &str)> = run
         .identity(&id("r"))
@@ -111,10 +105,7 @@ fn absent_policies_are_holes_and_never_empty() {
     assert_eq!(
         holes,
         [
-            (
-                HoleKind::Grants,
-                "an AWS managed policy whose document is not in the evidence"
-            ),
+            (HoleKind::Grants, "an AWS managed policy whose document is not in the evidence"),
             (HoleKind::Grants, "attached"),
             (HoleKind::Limits, "permissions boundary"),
         ]
@@ -145,29 +136,17 @@ fn only_the_default_version_is_in_force() {
         version("v1", "s3:GetObject", r#","IsDefaultVersion":true"#),
         version("v2", "s3:PutObject", r#","IsDefaultVersion":false"#),
     ];
-    let by_id = [
-        version("v1", "s3:GetObject", ""),
-        version("v2", "s3:PutObject", ""),
-    ];
+    let by_id = [version("v1", "s3:GetObject", ""), version("v2", "s3:PutObject", "")];
     for (versions, allowed, not) in [
         (flagged.join(","), "s3:GetObject", "s3:PutObject"),
         (by_id.join(","), "s3:PutObject", "s3:GetObject"),
     ] {
         let run = run(&[("iam.json", &managed(&versions))]);
-        assert_eq!(
-            run.decide(&id("r"), allowed, Some("*")).verdict.as_str(),
-            "allow"
-        );
-        assert_eq!(
-            run.decide(&id("r"), not, Some("*")).verdict.as_str(),
-            "deny"
-        );
+        assert_eq!(run.decide(&id("r"), allowed, Some("*")).verdict.as_str(), "allow");
+        assert_eq!(run.decide(&id("r"), not, Some("*")).verdict.as_str(), "deny");
     }
     let run = run(&[("iam.json", &managed(&version("v1", "s3:GetObject", "")))]);
-    assert!(
-        run.identity(&id("r")).may_hold_more(),
-        "v2 is in force and absent"
-    );
+    assert!(run.identity(&id("r")).may_hold_more(), "v2 is in force and absent");
 }
 
 #[test]
@@ -190,16 +169,8 @@ fn a_page_without_a_successor_is_incomplete() {
     let last = details(&[with_inline("two", POLICY)]).replacen('{', r#"{"IsTruncated":false,"#, 1);
     let note = "this export is not whole";
     assert!(run(&[("a/1.json", &page)]).notes().contains(note));
-    assert!(
-        run(&[("a/1.json", &page), ("b/2.json", &last)])
-            .notes()
-            .contains(note)
-    );
-    assert!(
-        !run(&[("a/1.json", &page), ("a/2.json", &last)])
-            .notes()
-            .contains(note)
-    );
+    assert!(run(&[("a/1.json", &page), ("b/2.json", &last)]).notes().contains(note));
+    assert!(!run(&[("a/1.json", &page), ("a/2.json", &last)]).notes().contains(note));
 }
 
 #[test]
@@ -223,17 +194,9 @@ fn groups_are_joined_by_name_and_account() {
     let user = "arn:aws:iam::111122223333:user/u";
     let answer = run.decide(user, "s3:GetObject", Some("arn:aws:s3:::a+b/c"));
     assert_eq!(answer.verdict.as_str(), "allow");
-    let holes: Vec<&str> = run
-        .identity(user)
-        .holes
-        .iter()
-        .map(|hole| &*hole.policy)
-        .collect();
+    let holes: Vec<&str> = run.identity(user).holes.iter().map(|hole| &*hole.policy).collect();
     assert_eq!(holes, ["group Gone"]);
-    assert!(
-        run.notes()
-            .contains("group Gone of 111122223333 is named and not described")
-    );
+    assert!(run.notes().contains("group Gone of 111122223333 is named and not described"));
     let alias = ("aws".into(), "AIDAZZZZZZZZZZZZZZZZZ".into(), user.into());
     assert!(run.tables.aliases.contains(&alias));
 }
@@ -283,10 +246,7 @@ fn resource_policies_are_found_in_every_wrapper() {
             ),
             "arn:aws:sns:eu-west-1:1:t",
         ),
-        (
-            format!(r#"{{"ResourceArn":"arn:aws:s3:::c","Policy":{allow}}}"#),
-            "arn:aws:s3:::c/x",
-        ),
+        (format!(r#"{{"ResourceArn":"arn:aws:s3:::c","Policy":{allow}}}"#), "arn:aws:s3:::c/x"),
         (
             format!(
                 r#"{{"ARN":"arn:aws:secretsmanager:eu-west-1:1:secret:s-a","Name":"s","ResourcePolicy":{quoted}}}"#
@@ -297,10 +257,7 @@ fn resource_policies_are_found_in_every_wrapper() {
             format!(r#"{{"policyText":{quoted},"registryId":"1","repositoryName":"n"}}"#),
             "arn:aws:ecr:eu-west-1:1:repository/n",
         ),
-        (
-            r#"{"ResourceArn":"arn:aws:s3:::none","Policy":null}"#.to_string(),
-            "arn:aws:s3:::none/x",
-        ),
+        (r#"{"ResourceArn":"arn:aws:s3:::none","Policy":null}"#.to_string(), "arn:aws:s3:::none/x"),
         (
             format!(
                 r#"{{"Policy":{}}}"#,
@@ -317,10 +274,7 @@ fn resource_policies_are_found_in_every_wrapper() {
         let run = run(&[("iam.json", &iam), ("policy.json", text)]);
         let answer = run.decide(&id("r"), "s3:PutObject", Some(resource));
         assert!(
-            !answer
-                .missing
-                .iter()
-                .any(|one| one.starts_with("the policy of")),
+            !answer.missing.iter().any(|one| one.starts_with("the policy of")),
             "{text}: {answer:?}"
         );
         let is_null = text.contains("null");

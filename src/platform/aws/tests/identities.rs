@@ -31,27 +31,14 @@ fn roles_are_classified_by_stated_rules() {
             "people, through IAM Identity Center",
             vec![Label::Human],
         ),
-        (
-            "fed",
-            trust(saml, ""),
-            "people, through a SAML provider",
-            vec![Label::Human],
-        ),
+        ("fed", trust(saml, ""), "people, through a SAML provider", vec![Label::Human]),
         (
             "both",
-            trust(
-                &saml.replace('}', r#","Service":"lambda.amazonaws.com"}"#),
-                "",
-            ),
+            trust(&saml.replace('}', r#","Service":"lambda.amazonaws.com"}"#), ""),
             "people, through a SAML provider; a Lambda function",
             vec![Label::Mixed],
         ),
-        (
-            "gh",
-            trust(&oidc("token.actions.githubusercontent.com"), ""),
-            "GitHub Actions",
-            vec![],
-        ),
+        ("gh", trust(&oidc("token.actions.githubusercontent.com"), ""), "GitHub Actions", vec![]),
         ("gl", trust(&oidc("gitlab.com"), ""), "GitLab CI", vec![]),
         (
             "eks",
@@ -86,18 +73,8 @@ fn roles_are_classified_by_stated_rules() {
             "a third party",
             vec![Label::ThirdParty],
         ),
-        (
-            "cross",
-            trust(r#"{"AWS":"999999999999"}"#, ""),
-            "account 999999999999",
-            vec![],
-        ),
-        (
-            "own",
-            trust(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, external),
-            "",
-            vec![],
-        ),
+        ("cross", trust(r#"{"AWS":"999999999999"}"#, ""), "account 999999999999", vec![]),
+        ("own", trust(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#, external), "", vec![]),
         ("open", trust(r#""*""#, ""), "anybody", vec![]),
         (
             "OrganizationAccountAccessRole",
@@ -109,15 +86,8 @@ fn roles_are_classified_by_stated_rules() {
     for (name, trust, workload, labels) in cases {
         let row = one(name, &trust, "");
         assert_eq!(row.workload.as_deref().unwrap_or(""), workload, "{name}");
-        assert_eq!(
-            row.labels.into_iter().collect::<Vec<Label>>(),
-            labels,
-            "{name}"
-        );
-        assert_eq!(
-            *row.name,
-            *format!("aws:role/{}", name.rsplit('/').next().unwrap())
-        );
+        assert_eq!(row.labels.into_iter().collect::<Vec<Label>>(), labels, "{name}");
+        assert_eq!(*row.name, *format!("aws:role/{}", name.rsplit('/').next().unwrap()));
         assert_eq!(&*row.account, "111122223333");
     }
 }
@@ -133,16 +103,9 @@ fn a_vendor_that_can_change_permissions_is_not_folded() {
     };
     let reads = one("saas", &saas, &policy(r#""Action":"ec2:Describe*""#));
     assert!(reads.is(Label::Vendor) && reads.is(Label::ThirdParty));
-    for action in [
-        r#""Action":"*""#,
-        r#""NotAction":"s3:*""#,
-        r#""Action":"IAM:attach*""#,
-    ] {
+    for action in [r#""Action":"*""#, r#""NotAction":"s3:*""#, r#""Action":"IAM:attach*""#] {
         let row = one("saas", &saas, &policy(action));
-        assert!(
-            !row.is(Label::Vendor) && row.is(Label::ThirdParty),
-            "{action}"
-        );
+        assert!(!row.is(Label::Vendor) && row.is(Label::ThirdParty), "{action}");
     }
 }
 
@@ -156,9 +119,7 @@ fn tags_give_owner_and_environment() {
 }
 
 fn links(trust: &str, rest: &str) -> Vec<Link> {
-    run(&[("iam.json", &details(&[role("r", trust, rest)]))])
-        .tables
-        .links
+    run(&[("iam.json", &details(&[role("r", trust, rest)]))]).tables.links
 }
 
 #[test]
@@ -166,29 +127,15 @@ fn federated_subjects_are_the_callers() {
     let github = |condition: &str| {
         let provider = r#"{"Federated":"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}"#;
         let found = links(&trust(provider, condition), "");
-        found
-            .iter()
-            .map(|link| link.from.to_string())
-            .collect::<Vec<String>>()
+        found.iter().map(|link| link.from.to_string()).collect::<Vec<String>>()
     };
     let sub = r#","Condition":{"StringEquals":{"token.actions.githubusercontent.com:sub":["repo:o/a:ref:refs/heads/main","repo:o/b:environment:prod"]}}"#;
-    assert_eq!(
-        github(sub),
-        ["repo:o/a:ref:refs/heads/main", "repo:o/b:environment:prod"]
-    );
+    assert_eq!(github(sub), ["repo:o/a:ref:refs/heads/main", "repo:o/b:environment:prod"]);
     let any = "token.actions.githubusercontent.com:*";
     assert_eq!(github(""), [any]);
     // These do not limit the subject.
-    for operator in [
-        "StringNotLike",
-        "StringLikeIfExists",
-        "ForAllValues:StringLike",
-    ] {
-        assert_eq!(
-            github(&sub.replace("StringEquals", operator)),
-            [any],
-            "{operator}"
-        );
+    for operator in ["StringNotLike", "StringLikeIfExists", "ForAllValues:StringLike"] {
+        assert_eq!(github(&sub.replace("StringEquals", operator)), [any], "{operator}");
     }
 }
 
@@ -200,17 +147,12 @@ fn accounts_services_and_profiles_are_callers() {
     );
     let rest = r#","RoleId":"AROAZZZZZZZZZZZZZZZZZ","InstanceProfileList":[{"Arn":"arn:aws:iam::111122223333:instance-profile/p"}]"#;
     let found = links(&trust, rest);
-    let froms: Vec<(&str, &str)> = found
-        .iter()
-        .map(|link| (&*link.from, &*link.mechanism))
-        .collect();
+    let froms: Vec<(&str, &str)> =
+        found.iter().map(|link| (&*link.from, &*link.mechanism)).collect();
     assert_eq!(
         froms,
         [
-            (
-                "arn:aws:iam::111122223333:instance-profile/p",
-                "instance profile"
-            ),
+            ("arn:aws:iam::111122223333:instance-profile/p", "instance profile"),
             ("arn:aws:iam::111122223333:role/r", "trust policy"),
             ("arn:aws:iam::999999999999:root", "trust policy"),
             ("ec2.amazonaws.com", "trust policy"),
@@ -221,26 +163,15 @@ fn accounts_services_and_profiles_are_callers() {
 #[test]
 fn sessions_and_plain_names_find_their_role() {
     let policy = r#","RolePolicyList":[{"PolicyName":"p","PolicyDocument":{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}}]"#;
-    let run = run(&[(
-        "iam.json",
-        &details(&[role("deep/path/r", TRUST_EC2, policy)]),
-    )]);
+    let run = run(&[("iam.json", &details(&[role("deep/path/r", TRUST_EC2, policy)]))]);
     for id in [
         "arn:aws:iam::111122223333:role/deep/path/r",
         "arn:aws:iam::111122223333:role/r",
         "arn:aws:sts::111122223333:assumed-role/r/session",
     ] {
-        assert_eq!(
-            run.decide(id, "s3:GetObject", Some("*")).verdict.as_str(),
-            "allow",
-            "{id}"
-        );
+        assert_eq!(run.decide(id, "s3:GetObject", Some("*")).verdict.as_str(), "allow", "{id}");
     }
-    let answer = run.decide(
-        "arn:aws:iam::111122223333:role/other",
-        "s3:GetObject",
-        Some("*"),
-    );
+    let answer = run.decide("arn:aws:iam::111122223333:role/other", "s3:GetObject", Some("*"));
     assert_eq!(answer.verdict.as_str(), "unknown");
     let answer = run.decide("arn:aws:iam::111122223333:role/r", "s3:GetObject", None);
     assert_eq!(answer.resources, ["*".into()]);

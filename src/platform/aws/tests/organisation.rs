@@ -10,17 +10,9 @@ const ACCOUNT: &str = "111122223333";
 fn evidence(files: &[(&str, &str)]) -> Evidence {
     let mut evidence = Evidence::default();
     for (number, (path, text)) in files.iter().enumerate() {
-        let sample = Sample {
-            path,
-            head: text.as_bytes(),
-            is_whole: true,
-        };
+        let sample = Sample { path, head: text.as_bytes(), is_whole: true };
         let kind = Aws.detect(&sample).unwrap().kind;
-        let document = Document {
-            file: number as u32,
-            path,
-            bytes: text.as_bytes(),
-        };
+        let document = Document { file: number as u32, path, bytes: text.as_bytes() };
         let mut intake = Intake::default();
         read_document(&mut evidence, kind, &document, &mut intake);
         assert_eq!(intake.rejected_count, 0, "{path}: {:?}", intake.rejected);
@@ -29,10 +21,7 @@ fn evidence(files: &[(&str, &str)]) -> Evidence {
 }
 
 const TREE: [(&str, &str); 4] = [
-    (
-        "organization.json",
-        r#"{"Organization":{"Id":"o-1","MasterAccountId":"999999999999"}}"#,
-    ),
+    ("organization.json", r#"{"Organization":{"Id":"o-1","MasterAccountId":"999999999999"}}"#),
     (
         "roots.json",
         r#"{"Roots":[{"Id":"r-ab12","Arn":"arn:aws:organizations::9:root/o-1/r-ab12","PolicyTypes":[{"Type":"SERVICE_CONTROL_POLICY","Status":"ENABLED"}]}]}"#,
@@ -54,10 +43,7 @@ fn attached(target: &str, ids: &[&str]) -> (String, String) {
         .collect();
     (
         format!("attached-{target}-SERVICE_CONTROL_POLICY.json"),
-        format!(
-            r#"{{"TargetId":"{target}","Policies":[{}]}}"#,
-            list.join(",")
-        ),
+        format!(r#"{{"TargetId":"{target}","Policies":[{}]}}"#, list.join(",")),
     )
 }
 
@@ -74,11 +60,7 @@ fn policy(id: &str) -> (String, String) {
 
 fn limits(extra: &[(String, String)]) -> Guardrails {
     let mut files: Vec<(&str, &str)> = TREE.to_vec();
-    files.extend(
-        extra
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str())),
-    );
+    files.extend(extra.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     guardrails(&evidence(&files).organisation, ACCOUNT)
 }
 
@@ -103,11 +85,7 @@ fn every_level_from_the_root_to_the_account_is_known() {
     let limits = limits(&files);
     assert_eq!(
         names(&limits.scps),
-        [
-            vec!["FullAWSAccess"],
-            vec!["guard", "FullAWSAccess"],
-            vec!["FullAWSAccess"]
-        ]
+        [vec!["FullAWSAccess"], vec!["guard", "FullAWSAccess"], vec!["FullAWSAccess"]]
     );
     // The root has not switched resource control policies on.
     assert_eq!(limits.rcps, OrgLimit::Absent);
@@ -139,11 +117,7 @@ fn a_missing_level_or_content_makes_the_limit_partial() {
         let mut files = whole.to_vec();
         files.remove(left_out);
         let limits = limits(&files);
-        assert!(
-            matches!(limits.scps, OrgLimit::Partial(_)),
-            "without {}",
-            whole[left_out].0
-        );
+        assert!(matches!(limits.scps, OrgLimit::Partial(_)), "without {}", whole[left_out].0);
         assert_eq!(limits.holes[0].kind, HoleKind::Limits);
     }
 }
@@ -151,28 +125,13 @@ fn a_missing_level_or_content_makes_the_limit_partial() {
 #[test]
 fn who_is_exempt_has_no_limit() {
     let tree = evidence(&TREE);
-    assert_eq!(
-        guardrails(&tree.organisation, "999999999999").scps,
-        OrgLimit::Absent
-    );
-    assert!(matches!(
-        guardrails(&tree.organisation, "444455556666").scps,
-        OrgLimit::Partial(_)
-    ));
+    assert_eq!(guardrails(&tree.organisation, "999999999999").scps, OrgLimit::Absent);
+    assert!(matches!(guardrails(&tree.organisation, "444455556666").scps, OrgLimit::Partial(_)));
     let none = Evidence::default();
-    assert_eq!(
-        guardrails(&none.organisation, ACCOUNT).scps,
-        OrgLimit::Absent
-    );
+    assert_eq!(guardrails(&none.organisation, ACCOUNT).scps, OrgLimit::Absent);
     let off = TREE.map(|(path, text)| (path, text.replace("ENABLED", "PENDING_DISABLE")));
-    let off: Vec<(&str, &str)> = off
-        .iter()
-        .map(|(path, text)| (*path, text.as_str()))
-        .collect();
-    assert_eq!(
-        guardrails(&evidence(&off).organisation, ACCOUNT).scps,
-        OrgLimit::Absent
-    );
+    let off: Vec<(&str, &str)> = off.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    assert_eq!(guardrails(&evidence(&off).organisation, ACCOUNT).scps, OrgLimit::Absent);
 }
 
 #[test]
@@ -182,10 +141,7 @@ fn a_cycle_of_units_ends() {
             "a.json",
             r#"{"ParentId":"ou-1","Accounts":[{"Id":"111122223333"}],"OrganizationalUnits":[{"Id":"ou-2"}]}"#,
         ),
-        (
-            "b.json",
-            r#"{"ParentId":"ou-2","OrganizationalUnits":[{"Id":"ou-1"}]}"#,
-        ),
+        ("b.json", r#"{"ParentId":"ou-2","OrganizationalUnits":[{"Id":"ou-1"}]}"#),
     ];
     let limit = guardrails(&evidence(&files).organisation, ACCOUNT).scps;
     assert_eq!(limit, OrgLimit::Partial(Vec::new()));
@@ -195,11 +151,7 @@ fn a_cycle_of_units_ends() {
 fn service_linked_roles_have_no_hole_for_unknown_guardrails() {
     let roles = [
         role("app", TRUST_EC2, ""),
-        role(
-            "aws-service-role/x.amazonaws.com/AWSServiceRoleForX",
-            TRUST_EC2,
-            "",
-        ),
+        role("aws-service-role/x.amazonaws.com/AWSServiceRoleForX", TRUST_EC2, ""),
     ];
     let iam = details(&roles);
     let mut files: Vec<(&str, &str)> = TREE.to_vec();
@@ -220,9 +172,7 @@ fn service_linked_roles_have_no_hole_for_unknown_guardrails() {
 
 #[test]
 fn other_policy_types_are_left_out() {
-    let text = policy("p-1")
-        .1
-        .replace("SERVICE_CONTROL_POLICY", "TAG_POLICY");
+    let text = policy("p-1").1.replace("SERVICE_CONTROL_POLICY", "TAG_POLICY");
     let run = run(&[("p.json", &text)]);
     assert_eq!(run.intakes[0].used, 0);
     assert!(run.notes().contains("do not change what is authorised"));

@@ -59,11 +59,7 @@ pub(super) fn strip_version<'a>(source: &[u8], event: &'a [u8]) -> &'a [u8] {
                 }
                 _ => event,
             };
-            if digits_end(stem, 8) {
-                stem.get(..stem.len() - 8).unwrap_or(event)
-            } else {
-                event
-            }
+            if digits_end(stem, 8) { stem.get(..stem.len() - 8).unwrap_or(event) } else { event }
         }
         b"cloudfront.amazonaws.com" => {
             let form = b"dddd_dd_dd";
@@ -84,10 +80,7 @@ pub(super) fn strip_version<'a>(source: &[u8], event: &'a [u8]) -> &'a [u8] {
 /// The catalogue's spelling of an action, and whether it has it.
 pub(super) fn spell(action: &str) -> (Str, bool) {
     let catalogue = Catalogue::aws();
-    match catalogue
-        .position(action)
-        .and_then(|at| catalogue.actions.get(at))
-    {
+    match catalogue.position(action).and_then(|at| catalogue.actions.get(at)) {
         Some(entry) => (entry.name.clone(), true),
         None => (action.into(), false),
     }
@@ -154,14 +147,7 @@ fn holds(when: &When, key: &Key<'_>) -> bool {
 
 fn needed(action: &str, inferred: bool, certain: bool) -> Needed {
     let (action, known) = spell(action);
-    Needed {
-        action,
-        inferred,
-        certain,
-        unmapped: !known,
-        resource: None,
-        on_source: false,
-    }
+    Needed { action, inferred, certain, unmapped: !known, resource: None, on_source: false }
 }
 
 fn general(source: &str, event: &str, key: &Key<'_>) -> Needed {
@@ -185,18 +171,11 @@ fn by_row(row: &Exception, source: &str, event: &str, key: &Key<'_>) -> Vec<Need
             .actions
             .iter()
             .chain(&row.also)
-            .map(|action| Needed {
-                resource: resource.clone(),
-                ..needed(action, true, false)
-            })
+            .map(|action| Needed { resource: resource.clone(), ..needed(action, true, false) })
             .collect();
     }
     let own = format!("{}:{event}", prefix(source));
-    let main = row
-        .actions
-        .iter()
-        .position(|action| action.eq_ignore_ascii_case(&own))
-        .unwrap_or(0);
+    let main = row.actions.iter().position(|action| action.eq_ignore_ascii_case(&own)).unwrap_or(0);
     let mut out: Vec<Needed> = row
         .actions
         .iter()
@@ -228,10 +207,7 @@ fn is_copy(source: &str, event: &str) -> bool {
 /// Permissions that a feature of the request needs: certain if the key shows the feature, left out if it would
 /// show it and does not, and possible if the record cannot tell.
 fn optional(rows: &[Exception], key: &Key<'_>) -> Vec<Needed> {
-    let also = rows
-        .iter()
-        .filter(|row| row.when.is_none())
-        .flat_map(|row| &row.also);
+    let also = rows.iter().filter(|row| row.when.is_none()).flat_map(|row| &row.also);
     also.filter_map(|action| {
         let on_source = action == "s3:GetObjectTagging";
         let letter = match action.as_str() {
@@ -240,10 +216,7 @@ fn optional(rows: &[Exception], key: &Key<'_>) -> Vec<Needed> {
             "s3:PutObjectRetention" => flag::RETENTION,
             "s3:PutObjectLegalHold" => flag::LEGAL_HOLD,
             _ => {
-                return Some(Needed {
-                    on_source,
-                    ..needed(action, true, false)
-                });
+                return Some(Needed { on_source, ..needed(action, true, false) });
             }
         };
         has(key, letter).then(|| needed(action, true, true))
@@ -297,28 +270,12 @@ mod tests {
     #[test]
     fn only_lambda_and_cloudfront_lose_a_suffix() {
         let cases = [
-            (
-                "lambda.amazonaws.com",
-                "CreateFunction20150331",
-                "CreateFunction",
-            ),
-            (
-                "lambda.amazonaws.com",
-                "GetFunction20150331v2",
-                "GetFunction",
-            ),
+            ("lambda.amazonaws.com", "CreateFunction20150331", "CreateFunction"),
+            ("lambda.amazonaws.com", "GetFunction20150331v2", "GetFunction"),
             ("lambda.amazonaws.com", "Invoke", "Invoke"),
             ("lambda.amazonaws.com", "20150331", "20150331"),
-            (
-                "cloudfront.amazonaws.com",
-                "CreateDistribution2020_05_31",
-                "CreateDistribution",
-            ),
-            (
-                "access-analyzer.amazonaws.com",
-                "GetFindingV2",
-                "GetFindingV2",
-            ),
+            ("cloudfront.amazonaws.com", "CreateDistribution2020_05_31", "CreateDistribution"),
+            ("access-analyzer.amazonaws.com", "GetFindingV2", "GetFindingV2"),
             ("s3.amazonaws.com", "ListObjectsV2", "ListObjectsV2"),
         ];
         for (source, event, expected) in cases {

@@ -20,10 +20,7 @@ pub(super) fn record(document: &Value) -> Option<Value> {
     put("eventName", at(document, "event.action"));
     put("eventID", at(document, "event.id"));
     put("awsRegion", at(document, "cloud.region"));
-    put(
-        "sourceIPAddress",
-        at(document, "source.address").or_else(|| at(document, "source.ip")),
-    );
+    put("sourceIPAddress", at(document, "source.address").or_else(|| at(document, "source.ip")));
     put("userAgent", at(document, "user_agent.original"));
     put("errorCode", at(trail, "error_code"));
     put("errorMessage", at(trail, "error_message"));
@@ -36,15 +33,9 @@ pub(super) fn record(document: &Value) -> Option<Value> {
         "recipientAccountId",
         at(trail, "recipient_account_id").or_else(|| at(document, "cloud.account.id")),
     );
-    put(
-        "requestParameters",
-        at(trail, "flattened.request_parameters"),
-    );
+    put("requestParameters", at(trail, "flattened.request_parameters"));
     put("responseElements", at(trail, "flattened.response_elements"));
-    put(
-        "additionalEventData",
-        at(trail, "flattened.additional_eventdata"),
-    );
+    put("additionalEventData", at(trail, "flattened.additional_eventdata"));
     if let Some(identity) = at(trail, "user_identity") {
         out.insert("userIdentity".into(), user_identity(document, identity));
     }
@@ -104,11 +95,7 @@ fn user_identity(document: &Value, identity: &Value) -> Value {
 }
 
 fn resource(resource: &Value) -> Value {
-    let renamed = [
-        ("arn", "ARN"),
-        ("account_id", "accountId"),
-        ("type", "type"),
-    ];
+    let renamed = [("arn", "ARN"), ("account_id", "accountId"), ("type", "type")];
     let members = renamed.iter().filter_map(|(from, to)| {
         let value = resource.get(from)?;
         Some(((*to).to_string(), value.clone()))

@@ -159,9 +159,7 @@ impl Facts {
                 facts.prefixes.insert(row.event_source, row.prefix);
             }
             for row in file.no_permission {
-                facts
-                    .no_permission
-                    .insert(Pair(row.event_source, row.event_name));
+                facts.no_permission.insert(Pair(row.event_source, row.event_name));
             }
             for row in file.exceptions {
                 let pair = Pair(row.event_source.clone(), row.event_name.clone());
@@ -186,10 +184,7 @@ impl Facts {
                         .entry(Pair(row.event_source.clone(), event))
                         .or_insert_with(|| row.resource_type.clone());
                 }
-                facts
-                    .data_sources
-                    .entry(row.event_source)
-                    .or_insert(row.resource_type);
+                facts.data_sources.entry(row.event_source).or_insert(row.resource_type);
             }
         }
         facts
@@ -202,22 +197,17 @@ impl Facts {
 
     /// Whether a call needs no permission.
     pub(super) fn needs_none(&self, source: &str, event: &str) -> bool {
-        self.no_permission
-            .contains(&Ref(source.as_bytes(), event.as_bytes()))
+        self.no_permission.contains(&Ref(source.as_bytes(), event.as_bytes()))
     }
 
     /// The exceptions for an event; empty if there are none.
     pub(super) fn exceptions(&self, source: &str, event: &str) -> &[Exception] {
-        self.exceptions
-            .get(&Ref(source.as_bytes(), event.as_bytes()))
-            .map_or(&[], Vec::as_slice)
+        self.exceptions.get(&Ref(source.as_bytes(), event.as_bytes())).map_or(&[], Vec::as_slice)
     }
 
     /// The parameters of an event that pass roles; empty if there are none.
     pub(super) fn passed(&self, source: &[u8], event: &[u8]) -> &[Passed] {
-        self.passed
-            .get(&Ref(source, event))
-            .map_or(&[], Vec::as_slice)
+        self.passed.get(&Ref(source, event)).map_or(&[], Vec::as_slice)
     }
 
     /// The resource type of a data event, if the event is one by its name.
@@ -244,13 +234,7 @@ mod tests {
         assert_eq!(facts.exceptions.values().map(Vec::len).sum::<usize>(), 372);
         assert_eq!(facts.passed.values().map(Vec::len).sum::<usize>(), 828);
         assert_eq!(facts.passed.len(), 416);
-        assert_eq!(
-            facts.data_event(b"s3.amazonaws.com", b"ListObjects"),
-            Some("AWS::S3::Object")
-        );
-        assert_eq!(
-            facts.data_event(b"secretsmanager.amazonaws.com", b"GetSecretValue"),
-            None
-        );
+        assert_eq!(facts.data_event(b"s3.amazonaws.com", b"ListObjects"), Some("AWS::S3::Object"));
+        assert_eq!(facts.data_event(b"secretsmanager.amazonaws.com", b"GetSecretValue"), None);
     }
 }

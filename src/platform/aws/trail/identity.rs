@@ -79,11 +79,7 @@ pub(super) fn kind<'a>(key: &Key<'a>) -> &'a str {
 }
 
 fn by_arn(arn: &str, or: &'static str) -> Caller {
-    if arn.starts_with("arn:") {
-        Caller::Identity(arn.into())
-    } else {
-        Caller::Nobody(or)
-    }
+    if arn.starts_with("arn:") { Caller::Identity(arn.into()) } else { Caller::Nobody(or) }
 }
 
 fn user(key: &Key<'_>, names: &Names) -> Caller {

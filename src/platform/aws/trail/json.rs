@@ -9,10 +9,7 @@ use memchr::memchr2;
 
 /// Position of the first byte at or after `at` that is not white space.
 pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
-    while matches!(
-        text.get(at),
-        Some(b' ' | b'\t' | b'\r' | b'\n' | 0x1e | 0xef | 0xbb | 0xbf)
-    ) {
+    while matches!(text.get(at), Some(b' ' | b'\t' | b'\r' | b'\n' | 0x1e | 0xef | 0xbb | 0xbf)) {
         at += 1;
     }
     at
@@ -78,11 +75,7 @@ impl<'a> Members<'a> {
     /// Of the object that the text begins with; of nothing if it begins with something else.
     pub(super) fn new(text: &'a [u8]) -> Members<'a> {
         let at = skip_space(text, 0);
-        let at = if text.get(at) == Some(&b'{') {
-            at + 1
-        } else {
-            text.len()
-        };
+        let at = if text.get(at) == Some(&b'{') { at + 1 } else { text.len() };
         Members { text, at }
     }
 }
@@ -125,11 +118,7 @@ impl<'a> Items<'a> {
     /// Of the array that the text begins with; of nothing if it begins with something else.
     pub(super) fn of_array(text: &'a [u8]) -> Items<'a> {
         let at = skip_space(text, 0);
-        let at = if text.get(at) == Some(&b'[') {
-            at + 1
-        } else {
-            text.len()
-        };
+        let at = if text.get(at) == Some(&b'[') { at + 1 } else { text.len() };
         Items { text, at }
     }
 
@@ -162,15 +151,12 @@ impl<'a> Iterator for Items<'a> {
 
 /// The raw value of a member of an object.
 pub(super) fn member<'a>(object: &'a [u8], key: &str) -> Option<&'a [u8]> {
-    Members::new(object)
-        .find(|(name, _)| *name == key.as_bytes())
-        .and_then(|(_, value)| value)
+    Members::new(object).find(|(name, _)| *name == key.as_bytes()).and_then(|(_, value)| value)
 }
 
 /// The raw value at a path of keys.
 pub(super) fn at<'a>(object: &'a [u8], path: &[&str]) -> Option<&'a [u8]> {
-    path.iter()
-        .try_fold(object, |object, key| member(object, key))
+    path.iter().try_fold(object, |object, key| member(object, key))
 }
 
 /// The text of a raw string, unescaped; `None` for anything else.

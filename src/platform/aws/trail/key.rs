@@ -65,8 +65,26 @@ pub enum Part {
 /// Number of parts.
 pub const PARTS: usize = Part::Console as usize + 1;
 
-/// Bytes that are kept of a part.
-pub const PART_BYTES: usize = 2_048;
+/// Bytes that are kept of a part: enough for any ARN or message of AWS, for names of services and events far
+/// less. Lists of resources are bounded where they are made, since half of one would be another name.
+pub(super) fn most(part: usize) -> usize {
+    const LISTS: [usize; 3] =
+        [Part::Scope as usize, Part::Second as usize, Part::PassRole as usize];
+    const LONG: [usize; 5] = [
+        Part::Arn as usize,
+        Part::UserName as usize,
+        Part::Provider as usize,
+        Part::DeniedResource as usize,
+        Part::OnBehalfOf as usize,
+    ];
+    if LISTS.contains(&part) {
+        usize::MAX
+    } else if LONG.contains(&part) {
+        2_048
+    } else {
+        256
+    }
+}
 
 /// A key, read back.
 #[derive(Debug, Clone)]
@@ -96,8 +114,7 @@ impl<'a> Key<'a> {
 
     /// The account whose identities and names the call is about: the caller's, else the recipient's.
     pub fn account(&self) -> &'a str {
-        self.some(Part::Account)
-            .unwrap_or_else(|| self.get(Part::Recipient))
+        self.some(Part::Account).unwrap_or_else(|| self.get(Part::Recipient))
     }
 
     /// The partition, told by the credited ARN, else by the Region (AWS General Reference, "Amazon Resource

@@ -170,9 +170,8 @@ fn object(value: &[u8], depth: usize, each: &mut dyn FnMut(&[u8])) {
         each(value);
     } else if let Some(list) = member("Records").or(member("Events")) {
         open(list, depth, each);
-    } else if let Some(record) = ["CloudTrailEvent", "detail", "result", "_raw", "_source"]
-        .into_iter()
-        .find_map(member)
+    } else if let Some(record) =
+        ["CloudTrailEvent", "detail", "result", "_raw", "_source"].into_iter().find_map(member)
     {
         open(record, depth, each);
     } else if member("messageType").is_some_and(|kind| kind == b"\"CONTROL_MESSAGE\"") {

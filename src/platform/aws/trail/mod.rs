@@ -36,6 +36,8 @@ mod translate;
 mod tests;
 #[cfg(test)]
 mod tests_layout;
+#[cfg(test)]
+mod tests_traps;
 
 use sha2::{Digest, Sha256};
 
@@ -45,7 +47,7 @@ use crate::platform::events::{
 };
 
 use fields as f;
-use key::{PART_BYTES, PARTS, Part};
+use key::{PARTS, Part};
 use pick::Found;
 
 pub use layout::needs_unwrap;
@@ -65,11 +67,7 @@ pub static FORMAT_WRAPPED: CloudTrail = CloudTrail { wrapped: true };
 
 impl EventFormat for CloudTrail {
     fn id(&self) -> &'static str {
-        if self.wrapped {
-            "aws-cloudtrail-wrapped"
-        } else {
-            "aws-cloudtrail"
-        }
+        if self.wrapped { "aws-cloudtrail-wrapped" } else { "aws-cloudtrail" }
     }
 
     fn layout(&self) -> Layout {
@@ -126,9 +124,7 @@ fn left_out<'a>(fields: &dyn Fields<'a>) -> Option<Sort> {
     }
     let is_network = category == b"NetworkActivity" || kind == b"AwsVpceEvent";
     if is_network && fields.get(f::ERROR_CODE) != b"VpceAccessDenied" {
-        return Some(Sort::Skip(
-            "network activity records, whose calls have records of their own",
-        ));
+        return Some(Sort::Skip("network activity records, whose calls have records of their own"));
     }
     let caller = fields.get(f::TYPE);
     if kind == b"AwsServiceEvent"
@@ -145,8 +141,7 @@ fn time(text: &[u8]) -> Option<Time> {
     let digits = |from: usize, to: usize| {
         let part = text.get(from..to)?;
         part.iter().try_fold(0_u32, |sum, byte| {
-            byte.is_ascii_digit()
-                .then(|| sum * 10 + u32::from(byte - b'0'))
+            byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
         })
     };
     let at = |place: usize, byte: u8| text.get(place) == Some(&byte);
@@ -219,7 +214,9 @@ fn write_key<'a>(fields: &dyn Fields<'a>, event: &mut RawEvent) {
         pick::copy_source(fields, &mut Found::new(&mut second));
     }
     passed.clear();
-    if get(f::READ_ONLY) != b"true" && !get(f::PARAMETERS).is_empty() {
+    // Data events pass no roles, and are most of all events.
+    let may_pass = get(f::READ_ONLY) != b"true" && get(f::EVENT_CATEGORY) != b"Data";
+    if may_pass && !get(f::PARAMETERS).is_empty() {
         pick::passed_roles(fields, &mut passed);
     }
     let mut letters = [0; 8];
@@ -231,9 +228,7 @@ fn write_key<'a>(fields: &dyn Fields<'a>, event: &mut RawEvent) {
         parts[Part::PassRole as usize] = &passed;
         parts[Part::Flags as usize] = letters.get(..flags).unwrap_or_default();
         for (number, part) in parts.iter().enumerate() {
-            // The scopes are bounded by their number and length; half of one would be another name.
-            let is_list = number == Part::Scope as usize || number == Part::PassRole as usize;
-            let most = if is_list { usize::MAX } else { PART_BYTES };
+            let most = key::most(number);
             event.part(part.get(..part.len().min(most)).unwrap_or_default());
         }
     }
@@ -258,10 +253,7 @@ fn set_identity<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])
     let unique = if has_session && !issuer_id.is_empty() {
         issuer_id
     } else {
-        principal
-            .split(|byte| *byte == b':')
-            .next()
-            .unwrap_or(principal)
+        principal.split(|byte| *byte == b':').next().unwrap_or(principal)
     };
     let is_outside = matches!(kind, b"WebIdentityUser" | b"SAMLUser");
     if !is_outside {
@@ -292,11 +284,7 @@ fn set_identity<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])
         .map(|field| (field, fields.get(field)))
         .find(|(_, value)| !value.is_empty());
     if let Some((field, value)) = behalf {
-        let value = if field == f::IN_SCOPE_OF {
-            workload(value)
-        } else {
-            value
-        };
+        let value = if field == f::IN_SCOPE_OF { workload(value) } else { value };
         set(Part::OnBehalfOf, value);
     }
     if get(f::CONSOLE_SESSION) == b"true" {
@@ -305,9 +293,7 @@ fn set_identity<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])
 }
 
 fn is_end_user_provider(provider: &[u8]) -> bool {
-    identity::END_USER_PROVIDERS
-        .iter()
-        .any(|host| provider == host.as_bytes())
+    identity::END_USER_PROVIDERS.iter().any(|host| provider == host.as_bytes())
 }
 
 /// A session's ARN without the session name, `arn:aws:sts::ACCOUNT:assumed-role/NAME`; others as they are.
@@ -358,10 +344,7 @@ fn set_class<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])) {
         _ => {}
     }
     let by_name = || facts::facts().data_event(source, name);
-    let category: &[u8] = match (
-        fields.get(f::EVENT_CATEGORY),
-        fields.get(f::MANAGEMENT_EVENT),
-    ) {
+    let category: &[u8] = match (fields.get(f::EVENT_CATEGORY), fields.get(f::MANAGEMENT_EVENT)) {
         (stated @ [_, ..], _) => stated,
         _ if fields.get(f::EVENT_TYPE) == b"AwsVpceEvent" => b"NetworkActivity",
         ([], b"false") => b"Data",
@@ -403,9 +386,7 @@ fn agent(text: &[u8], out: &mut Vec<u8>) {
     let family = if text == b"AWS Internal" {
         text
     } else {
-        text.split(|byte| matches!(byte, b'/' | b' ' | b']'))
-            .next()
-            .unwrap_or_default()
+        text.split(|byte| matches!(byte, b'/' | b' ' | b']')).next().unwrap_or_default()
     };
     out.extend_from_slice(family.get(..family.len().min(64)).unwrap_or_default());
 }

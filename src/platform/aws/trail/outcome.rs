@@ -288,9 +288,7 @@ mod tests {
         for code in [
             "AccessDenied",
             "Client.UnauthorizedOperation",
-            "client.unauthorizedoperation"
-                .replace("client", "Client")
-                .as_str(),
+            "client.unauthorizedoperation".replace("client", "Client").as_str(),
             "com.amazonaws.kms#AccessDeniedException",
             "AccessDeniedException:http://internal.amazon.com/coral/com.amazonaws/",
             "VpceAccessDenied",
@@ -333,19 +331,12 @@ mod tests {
         let end_user = meaning("cognito-idp.amazonaws.com", "NotAuthorizedException", "");
         assert_eq!(end_user.outcome(), Outcome::Undetermined);
         let denied = detail(b"AccessDenied", b"IAM user access not activated");
-        assert_eq!(
-            meaning("ce.amazonaws.com", "AccessDenied", denied),
-            Meaning::NotIam
-        );
+        assert_eq!(meaning("ce.amazonaws.com", "AccessDenied", denied), Meaning::NotIam);
     }
 
     #[test]
     fn a_dependent_refusal_leaves_the_call_allowed() {
-        for code in [
-            "KMSAccessDeniedFault",
-            "KmsAccessDenied",
-            "S3AccessDeniedFault",
-        ] {
+        for code in ["KMSAccessDeniedFault", "KmsAccessDenied", "S3AccessDeniedFault"] {
             assert_eq!(of(code), Meaning::DependentDenied, "{code}");
         }
     }

@@ -102,11 +102,7 @@ impl<'b> Found<'b> {
             return;
         }
         let fits = value.len() <= VALUE_BYTES && value.iter().all(|byte| *byte >= 0x20);
-        let (kind, value) = if fits {
-            (kind, value)
-        } else {
-            (kind::UNKNOWN, &[][..])
-        };
+        let (kind, value) = if fits { (kind, value) } else { (kind::UNKNOWN, &[][..]) };
         let is_known = self
             .lines
             .split(|byte| *byte == b'\n')
@@ -316,10 +312,7 @@ fn iam<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
     }
     // Only calls that create say the path; without one it is `/` (IAM API reference, CreateRole).
     let event = fields.get(f::EVENT_NAME);
-    if matches!(
-        event,
-        b"CreateRole" | b"CreateUser" | b"CreateGroup" | b"CreateInstanceProfile"
-    ) {
+    if matches!(event, b"CreateRole" | b"CreateUser" | b"CreateGroup" | b"CreateInstanceProfile") {
         let path = fields.get(f::PATH);
         found.add(kind::PATH, if path.is_empty() { b"/" } else { path });
     }
@@ -442,9 +435,7 @@ pub(super) fn copy_source<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
 pub(super) fn flags<'a>(fields: &dyn Fields<'a>, service: &[u8], letters: &mut [u8; 8]) -> usize {
     let mut count = 0;
     let mut push = |letter: u8| {
-        let known = letters
-            .get(..count)
-            .is_some_and(|seen| seen.contains(&letter));
+        let known = letters.get(..count).is_some_and(|seen| seen.contains(&letter));
         if !known && let Some(place) = letters.get_mut(count) {
             *place = letter;
             count += 1;
@@ -472,7 +463,11 @@ pub(super) fn flags<'a>(fields: &dyn Fields<'a>, service: &[u8], letters: &mut [
                 }
             }
         }
-    } else if fields.get(f::READ_ONLY) != b"true" && may_tag(event) && has_tags(fields) {
+    } else if fields.get(f::EVENT_CATEGORY) != b"Data"
+        && fields.get(f::READ_ONLY) != b"true"
+        && may_tag(event)
+        && has_tags(fields)
+    {
         push(flag::TAGS);
     }
     count
@@ -497,22 +492,18 @@ fn may_tag(event: &[u8]) -> bool {
 fn has_tags<'a>(fields: &dyn Fields<'a>) -> bool {
     let is_tags = |key: &[u8], value: &[u8]| {
         let key = key.to_ascii_lowercase();
-        let names_tags = matches!(
-            &*key,
-            b"tags" | b"tag" | b"taglist" | b"tagslist" | b"tagset"
-        ) || key.starts_with(b"tagspecification");
-        names_tags && value.len() > 4
+        let names_tags = matches!(&*key, b"tags" | b"tag" | b"taglist" | b"tagslist" | b"tagset")
+            || key.starts_with(b"tagspecification");
+        names_tags && matches!(value.first(), Some(b'{' | b'[')) && value.len() > 4
     };
-    Members::new(fields.get(f::PARAMETERS))
-        .take(VALUES_SEEN)
-        .any(|(key, value)| {
-            let value = value.unwrap_or_default();
-            is_tags(key, value)
-                || (key.ends_with(b"Request")
-                    && Members::new(value)
-                        .take(VALUES_SEEN)
-                        .any(|(key, value)| is_tags(key, value.unwrap_or_default())))
-        })
+    Members::new(fields.get(f::PARAMETERS)).take(VALUES_SEEN).any(|(key, value)| {
+        let value = value.unwrap_or_default();
+        is_tags(key, value)
+            || (key.ends_with(b"Request")
+                && Members::new(value)
+                    .take(VALUES_SEEN)
+                    .any(|(key, value)| is_tags(key, value.unwrap_or_default())))
+    })
 }
 
 /// The roles and instance profiles that a request passes, as lines `KIND\tVALUE` (`passrole-parameters.json`).

@@ -70,27 +70,17 @@ pub(super) struct Where<'a> {
     partition: &'a str,
     region: &'a str,
     account: &'a str,
-    service: &'a str,
 }
 
 impl<'a> Where<'a> {
     /// Of a row: names are the caller's account's.
     pub(super) fn of(key: &Key<'a>) -> Where<'a> {
-        let source = key.get(Part::Source);
-        Where {
-            partition: key.partition(),
-            region: key.get(Part::Region),
-            account: key.account(),
-            service: source.strip_suffix(".amazonaws.com").unwrap_or(source),
-        }
+        Where { partition: key.partition(), region: key.get(Part::Region), account: key.account() }
     }
 
     fn arn(&self, service: &str, resource: &str) -> String {
         let (region, account) = (self.region, self.account);
-        format!(
-            "arn:{}:{service}:{region}:{account}:{resource}",
-            self.partition
-        )
+        format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition)
     }
 
     fn iam(&self, resource: &str) -> String {
@@ -109,14 +99,9 @@ impl Names {
     /// Learns an IAM ARN. Other ARNs are ignored.
     pub(super) fn learn(&mut self, arn: &str) {
         let mut parts = arn.splitn(6, ':');
-        let (Some("arn"), Some(_), Some("iam"), Some(""), Some(account), Some(resource)) = (
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-        ) else {
+        let (Some("arn"), Some(_), Some("iam"), Some(""), Some(account), Some(resource)) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return;
         };
         let Some((kind, path)) = resource.split_once('/') else {
@@ -155,11 +140,7 @@ pub(super) fn candidates(lines: &str, place: &Where<'_>, names: &Names) -> Candi
         .lines()
         .filter_map(|line| Some((*line.as_bytes().first()?, line.get(1..)?)))
         .collect();
-    let first = |wanted: u8| {
-        all.iter()
-            .find(|(kind, _)| *kind == wanted)
-            .map(|(_, v)| *v)
-    };
+    let first = |wanted: u8| all.iter().find(|(kind, _)| *kind == wanted).map(|(_, v)| *v);
     for (kind, value) in &all {
         match *kind {
             kind::MORE => out.is_cut = true,
@@ -221,6 +202,8 @@ fn one<'a>(
             let name = value.split(':').next().unwrap_or(value);
             arn("ssm", format!("parameter/{}", name.trim_start_matches('/')))
         }
+        // Documents of AWS itself are not the account's, and policies write them in several ways.
+        kind::DOCUMENT if value.starts_with("AWS") || value.starts_with("Amazon") => None,
         kind::DOCUMENT => arn("ssm", format!("document/{value}")),
         kind::KEY if value.starts_with("alias/") => arn("kms", value.into()),
         kind::KEY => arn("kms", format!("key/{value}")),
@@ -233,9 +216,7 @@ fn one<'a>(
             };
             match first(kind::PATH) {
                 Some(path) => Some(place.iam(&format!("{kind}{path}{value}"))),
-                None => names
-                    .find(kind, place.account, value)
-                    .map(|arn| arn.to_string()),
+                None => names.find(kind, place.account, value).map(|arn| arn.to_string()),
             }
         }
         kind::EC2_ID => ec2(value, place),
@@ -347,22 +328,31 @@ fn normal(arn: &str, may_be_partial: bool) -> Option<String> {
     }
 }
 
+/// Whether a text looks like a word or a number that somebody chose: digits only, or letters of which at most the
+/// first differs in case. One in fifty of the suffixes that Secrets Manager draws looks so too.
 fn is_word(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_lowercase()) || text.bytes().all(|b| b.is_ascii_digit())
+    let rest = text.get(1..).unwrap_or_default();
+    let all = |test: fn(&u8) -> bool| rest.bytes().all(|byte| test(&byte));
+    text.bytes().all(|byte| byte.is_ascii_digit())
+        || (text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && (all(u8::is_ascii_lowercase) || all(u8::is_ascii_uppercase)))
 }
 
 /// The scope of a resource that an error message names.
 pub(super) fn of_message(resource: &str) -> ScopeSet {
-    if !resource.starts_with("arn:") || resource.contains('*') {
+    if !resource.starts_with("arn:") || resource.contains(['*', '?']) {
         return ScopeSet::Unknown;
     }
     normal(resource, true).map_or(ScopeSet::Unknown, |arn| ScopeSet::One(arn.into()))
 }
 
+/// The ARN patterns of one resource type, and whether the action requires it.
+type TypeForms = (Vec<Glob>, bool);
+
 /// What resources actions take, compiled from the catalogue as they are asked for.
 #[derive(Debug, Default)]
 pub(super) struct ActionTypes {
-    cache: HashMap<Str, Option<Vec<(Vec<Glob>, bool)>>>,
+    cache: HashMap<Str, Option<Vec<TypeForms>>>,
 }
 
 impl ActionTypes {
@@ -375,10 +365,7 @@ impl ActionTypes {
         if candidates.is_open || candidates.arns.is_empty() {
             return vec![ScopeSet::Unknown];
         }
-        let types = self
-            .cache
-            .entry(action.clone())
-            .or_insert_with(|| compile(action));
+        let types = self.cache.entry(action.clone()).or_insert_with(|| compile(action));
         // Without a catalogue entry there is nothing to compare with.
         let Some(types) = types else {
             return candidates.arns.iter().cloned().map(ScopeSet::One).collect();
@@ -387,20 +374,13 @@ impl ActionTypes {
             let fits = |arn: &Str| globs.iter().any(|glob| glob.matches(arn));
             candidates.arns.iter().any(fits)
         };
-        if types
-            .iter()
-            .any(|(globs, required)| *required && !has(globs))
-        {
+        if types.iter().any(|(globs, required)| *required && !has(globs)) {
             return vec![ScopeSet::Unknown];
         }
         let found: Vec<ScopeSet> = candidates
             .arns
             .iter()
-            .filter(|arn| {
-                types
-                    .iter()
-                    .any(|(globs, _)| globs.iter().any(|glob| glob.matches(arn)))
-            })
+            .filter(|arn| types.iter().any(|(globs, _)| globs.iter().any(|glob| glob.matches(arn))))
             .cloned()
             .map(ScopeSet::One)
             .collect();
@@ -413,21 +393,18 @@ impl ActionTypes {
 
 /// The ARN patterns of an action's resource types, each with that of its container; `None` if the catalogue
 /// does not have the action.
-fn compile(action: &str) -> Option<Vec<(Vec<Glob>, bool)>> {
+fn compile(action: &str) -> Option<Vec<TypeForms>> {
     let catalogue = Catalogue::aws();
     let entry = catalogue.actions.get(catalogue.position(action)?)?;
-    let types = entry
-        .resource_types
-        .iter()
-        .filter_map(|(number, required)| {
-            let kind = catalogue.resource_types.get(*number as usize)?;
-            let globs = kind.templates.iter().flat_map(|template| {
-                let whole = wild(template);
-                let cut = String::from_utf8_lossy(container(whole.as_bytes())).into_owned();
-                [Glob::new(&whole), Glob::new(&cut)]
-            });
-            Some((globs.collect(), *required))
+    let types = entry.resource_types.iter().filter_map(|(number, required)| {
+        let kind = catalogue.resource_types.get(*number as usize)?;
+        let globs = kind.templates.iter().flat_map(|template| {
+            let whole = wild(template);
+            let cut = String::from_utf8_lossy(container(whole.as_bytes())).into_owned();
+            [Glob::new(&whole), Glob::new(&cut)]
         });
+        Some((globs.collect(), *required))
+    });
     Some(types.collect())
 }
 
@@ -499,10 +476,8 @@ pub fn class_of(source: &str, category: &str, resource_type: &str, event: &str) 
     };
     if is_data {
         let known = Some(resource_type).filter(|text| !text.is_empty());
-        let kind = known
-            .or(by_name)
-            .or_else(|| facts.data_source(source.as_bytes()))
-            .unwrap_or(source);
+        let kind =
+            known.or(by_name).or_else(|| facts.data_source(source.as_bytes())).unwrap_or(source);
         return format!("data:{kind}");
     }
     if category == "NetworkActivity" {

@@ -10,13 +10,7 @@ use serde_json::{Map, Value};
 use crate::platform::events::UnwrapError;
 
 /// Columns that hold a whole record.
-const WHOLE: &[&str] = &[
-    "_raw",
-    "@message",
-    "cloudtrailevent",
-    "message",
-    "event.original",
-];
+const WHOLE: &[&str] = &["_raw", "@message", "cloudtrailevent", "message", "event.original"];
 
 /// Columns of a query's result, in lower case, with the record's own name.
 const COLUMNS: &[(&str, &str)] = &[
@@ -37,10 +31,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("managementevent", "managementEvent"),
     ("recipientaccountid", "recipientAccountId"),
     ("sharedeventid", "sharedEventID"),
-    (
-        "sessioncredentialfromconsole",
-        "sessionCredentialFromConsole",
-    ),
+    ("sessioncredentialfromconsole", "sessionCredentialFromConsole"),
 ];
 
 /// Columns that hold an object or a list, as JSON or in Athena's printing.
@@ -98,16 +89,12 @@ fn name(cell: &str) -> String {
 pub(super) fn rows(text: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), UnwrapError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
     let failed = |error: &csv::Error| UnwrapError {
-        offset: error
-            .position()
-            .map_or(0, |at| usize::try_from(at.byte()).unwrap_or(0)),
+        offset: error.position().map_or(0, |at| usize::try_from(at.byte()).unwrap_or(0)),
         reason: "malformed CSV".into(),
     };
     let header = reader.byte_headers().map_err(|error| failed(&error))?;
-    let columns: Vec<String> = header
-        .iter()
-        .map(|cell| name(&String::from_utf8_lossy(cell)))
-        .collect();
+    let columns: Vec<String> =
+        header.iter().map(|cell| name(&String::from_utf8_lossy(cell))).collect();
     let find = |wanted: &str| columns.iter().position(|column| column == wanted);
     let whole = WHOLE.iter().find_map(|column| find(column));
     if whole.is_none() && (find("eventname").is_none() || find("eventsource").is_none()) {
@@ -117,10 +104,7 @@ pub(super) fn rows(text: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), Unwra
         });
     }
     let mut cells = csv::ByteRecord::new();
-    while reader
-        .read_byte_record(&mut cells)
-        .map_err(|error| failed(&error))?
-    {
+    while reader.read_byte_record(&mut cells).map_err(|error| failed(&error))? {
         match whole {
             Some(column) => each(cells.get(column).unwrap_or_default()),
             None => {
@@ -230,9 +214,7 @@ impl<'a> Printed<'a> {
         let length = rest.find('=')?;
         let key = rest[..length].trim();
         let is_name = !key.is_empty()
-            && key
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
+            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
         self.at += length + 1;
         is_name.then_some(key)
     }
@@ -268,9 +250,5 @@ fn begins_member(after: &str) -> bool {
 
 /// A member's name as CloudTrail writes it.
 fn spelled(key: &str) -> String {
-    MEMBERS
-        .iter()
-        .find(|name| name.eq_ignore_ascii_case(key))
-        .map_or(key, |name| *name)
-        .to_string()
+    MEMBERS.iter().find(|name| name.eq_ignore_ascii_case(key)).map_or(key, |name| *name).to_string()
 }

@@ -24,10 +24,7 @@ impl<'a> Fields<'a> for &'a Extracted {
 
 pub(super) fn extract(record: &Value) -> Extracted {
     let one = |field: &crate::platform::events::Field| {
-        let value = field
-            .path
-            .iter()
-            .try_fold(record, |value, key| value.get(*key));
+        let value = field.path.iter().try_fold(record, |value, key| value.get(*key));
         match (field.take, value) {
             (_, None | Some(Value::Null)) => Vec::new(),
             (Take::Text | Take::Scalar, Some(Value::String(text))) => text.clone().into_bytes(),
@@ -124,9 +121,7 @@ pub(super) fn text(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     if path.extension().is_some_and(|end| end == "gz") {
         let mut out = Vec::new();
-        flate2::read::GzDecoder::new(bytes.as_slice())
-            .read_to_end(&mut out)
-            .unwrap();
+        flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut out).unwrap();
         return out;
     }
     bytes
@@ -168,11 +163,11 @@ pub(super) fn record(changes: Value) -> Value {
 
 pub(super) const ROLE: &str = "arn:aws:iam::111122223333:role/ci/deploy";
 
-fn scope(row: &UsageRow) -> &str {
+pub(super) fn scope(row: &UsageRow) -> &str {
     row.scope.as_str()
 }
 
-fn actions(rows: &[UsageRow]) -> Vec<(&str, &str, &str, bool)> {
+pub(super) fn actions(rows: &[UsageRow]) -> Vec<(&str, &str, &str, bool)> {
     let mut out: Vec<_> = rows
         .iter()
         .map(|row| (&*row.action, scope(row), row.outcome.as_str(), row.inferred))
@@ -192,19 +187,10 @@ fn invictus_counts_are_those_of_its_index() {
     let mut through_service = BTreeMap::new();
     for row in &read.rows {
         let key = Key::new(&row.key);
-        let found = meaning(
-            key.get(Part::Source),
-            key.get(Part::Error),
-            key.get(Part::Detail),
-        );
+        let found = meaning(key.get(Part::Source), key.get(Part::Error), key.get(Part::Detail));
         let failed = found != outcome::Meaning::Succeeded;
         *outcomes.entry((found.outcome(), failed)).or_default() += row.count;
-        assert_ne!(
-            found,
-            outcome::Meaning::Unlisted,
-            "{}",
-            key.get(Part::Error)
-        );
+        assert_ne!(found, outcome::Meaning::Unlisted, "{}", key.get(Part::Error));
         let by = key.get(Part::InvokedBy);
         let is_forward = matches!(by, "AWS Internal" | "secretsmanager.amazonaws.com");
         if key.get(Part::Type) == "IAMUser" && is_forward {
@@ -230,11 +216,7 @@ fn invictus_maps_whole_and_credits_the_attack_roles() {
     for row in &out.usage {
         assert!(!row.unmapped, "{}", row.action);
         let known = catalogue.position(&row.action).is_some();
-        assert!(
-            known || row.action.starts_with("no-permission:"),
-            "{}",
-            row.action
-        );
+        assert!(known || row.action.starts_with("no-permission:"), "{}", row.action);
     }
     let of = |name: &str| {
         let id = format!("arn:aws:iam::123837392027:role/stratus-red-team-{name}-role");
@@ -251,22 +233,12 @@ fn invictus_maps_whole_and_credits_the_attack_roles() {
         totals.into_iter().collect::<Vec<_>>()
     };
     let denied = |action: &str, count| vec![((action.to_string(), "denied"), count)];
-    assert_eq!(
-        calls("ec2-get-password-data"),
-        denied("ec2:GetPasswordData", 29)
-    );
-    assert_eq!(
-        calls("get-usr-data"),
-        denied("ec2:DescribeInstanceAttribute", 15)
-    );
+    assert_eq!(calls("ec2-get-password-data"), denied("ec2:GetPasswordData", 29));
+    assert_eq!(calls("get-usr-data"), denied("ec2:DescribeInstanceAttribute", 15));
     let mut stolen = of("ec2-steal-credentials");
     stolen.retain(|(action, _), _| action != "no-permission:AssumeRole");
     assert_eq!(stolen.len(), 8, "{stolen:?}");
-    assert!(
-        stolen
-            .keys()
-            .any(|(action, _)| action == "no-permission:GetCallerIdentity")
-    );
+    assert!(stolen.keys().any(|(action, _)| action == "no-permission:GetCallerIdentity"));
     let session: Vec<&str> = out
         .usage
         .iter()
@@ -276,9 +248,7 @@ fn invictus_maps_whole_and_credits_the_attack_roles() {
         .collect();
     assert!(session.contains(&"i-0dbc91f429e48eeed"));
     assert!(
-        of("ec2-get-password-data")
-            .keys()
-            .any(|(action, _)| action == "no-permission:AssumeRole")
+        of("ec2-get-password-data").keys().any(|(action, _)| action == "no-permission:AssumeRole")
     );
     let passes: Vec<_> = out
         .usage
@@ -293,20 +263,14 @@ fn invictus_maps_whole_and_credits_the_attack_roles() {
 fn invictus_coverage_is_one_account_and_region_without_data_events() {
     let Some(records) = invictus() else { return };
     let spans = translated(&records).spans;
-    let classes: Vec<_> = spans
-        .iter()
-        .map(|span| (&*span.class, span.read_only))
-        .collect();
+    let classes: Vec<_> = spans.iter().map(|span| (&*span.class, span.read_only)).collect();
     let both = |class| [(class, Some(false)), (class, Some(true))];
     assert_eq!(
         classes,
         [both("management"), [("management:kms", Some(true)); 2]].concat()[..3].to_vec()
     );
     for span in &spans {
-        assert_eq!(
-            (&*span.account, &*span.region),
-            ("123837392027", "us-east-1")
-        );
+        assert_eq!((&*span.account, &*span.region), ("123837392027", "us-east-1"));
         assert_eq!(span.days, [19_548]);
     }
 }
@@ -327,11 +291,7 @@ fn cloud_snitch_truths() {
     assert_eq!(records.len(), 21);
     let out = translated(&records);
     let rows = |identity: &str| {
-        let mut rows: Vec<_> = out
-            .usage
-            .iter()
-            .filter(|row| *row.identity == *identity)
-            .collect();
+        let mut rows: Vec<_> = out.usage.iter().filter(|row| *row.identity == *identity).collect();
         rows.sort_by_key(|row| row.action.clone());
         rows
     };
@@ -340,21 +300,12 @@ fn cloud_snitch_truths() {
     assert!(instance[0].sessions.values.contains("i-06125b883c50e9d63"));
     let lambda = rows("arn:aws:iam::222222222222:role/my-LambdaFunctionRole-54321GFDSX");
     assert_eq!(&*lambda[0].action, "kms:Decrypt");
-    assert!(
-        lambda[0]
-            .sessions
-            .values
-            .contains("my-LambdaFunction-12345XSDFG")
-    );
+    assert!(lambda[0].sessions.values.contains("my-LambdaFunction-12345XSDFG"));
     let honeycomb = rows("arn:aws:iam::222222222222:role/Honeycomb-Logs-LogStreamRole-1234567890a");
     assert_eq!(&*honeycomb[0].action, "no-permission:AssumeRole");
     assert_eq!(honeycomb[0].via.as_deref(), Some("logs.amazonaws.com"));
     // The trail's own checks of its bucket are nobody's use.
-    assert!(
-        out.usage
-            .iter()
-            .all(|row| &*row.action != "s3:GetBucketAcl")
-    );
+    assert!(out.usage.iter().all(|row| &*row.action != "s3:GetBucketAcl"));
 }
 
 #[test]
@@ -368,12 +319,7 @@ fn cloud_snitch_chains_and_outside_callers() {
         .iter()
         .map(|row| {
             let behalf = row.on_behalf_of.as_deref().unwrap_or("-");
-            (
-                &*row.identity,
-                &*row.action,
-                behalf,
-                row.via.as_deref().unwrap_or("-"),
-            )
+            (&*row.identity, &*row.action, behalf, row.via.as_deref().unwrap_or("-"))
         })
         .collect();
     seen.sort_unstable();
@@ -386,12 +332,7 @@ fn cloud_snitch_chains_and_outside_callers() {
         seen,
         [
             ("AROA3ISBVQKHHSGTEMQ45", "sts:AssumeRole", "-", "-"),
-            (
-                integration,
-                "no-permission:AssumeRole",
-                "-",
-                "AROA3ISBVQKHHSGTEMQ45"
-            ),
+            (integration, "no-permission:AssumeRole", "-", "AROA3ISBVQKHHSGTEMQ45"),
             (
                 github,
                 "no-permission:AssumeRoleWithWebIdentity",
@@ -406,10 +347,7 @@ fn cloud_snitch_chains_and_outside_callers() {
 fn panther_examples_never_panic_and_impossible_pairs_end_unmapped() {
     let Some(trail) = shared() else { return };
     let body = text(&trail.join("panther-rule-tests.jsonl.gz"));
-    let lines: Vec<&[u8]> = body
-        .split(|byte| *byte == b'\n')
-        .filter(|l| !l.is_empty())
-        .collect();
+    let lines: Vec<&[u8]> = body.split(|byte| *byte == b'\n').filter(|l| !l.is_empty()).collect();
     assert_eq!(lines.len(), 431);
     let (mut no_time, mut network, mut unmapped) = (0, 0, Vec::new());
     for line in lines {
@@ -434,343 +372,6 @@ fn panther_examples_never_panic_and_impossible_pairs_end_unmapped() {
     assert_eq!((no_time, network), (14, 8));
     unmapped.sort();
     unmapped.dedup();
-    assert!(
-        unmapped.contains(&"ec2:DeleteBucketEncryption".to_string()),
-        "{unmapped:?}"
-    );
+    assert!(unmapped.contains(&"ec2:DeleteBucketEncryption".to_string()), "{unmapped:?}");
     assert!(unmapped.contains(&"iam:NotCreateUser".to_string()));
-}
-
-#[test]
-fn trap_01_a_session_is_credited_to_its_role_with_path() {
-    let call = json!({"eventSource": "ec2.amazonaws.com", "eventName": "DescribeInstances"});
-    let out = translated(&[record(call.clone())]);
-    assert_eq!(&*out.usage[0].identity, ROLE);
-    assert!(out.usage[0].sessions.values.contains("build-7"));
-    // Without an issuer the session's ARN has no path: the name is enough if the logs show its path.
-    let mut bare = record(call);
-    bare["userIdentity"]["sessionContext"] = Value::Null;
-    let alone = translated(std::slice::from_ref(&bare));
-    assert_eq!(
-        &*alone.usage[0].identity,
-        "arn:aws:iam::111122223333:role/deploy"
-    );
-    let full = record(json!({"eventSource": "ec2.amazonaws.com", "eventName": "DescribeVpcs"}));
-    let both = translated(&[bare, full]);
-    assert!(both.usage.iter().all(|row| &*row.identity == ROLE));
-}
-
-#[test]
-fn trap_05_list_objects_is_a_data_event_of_list_bucket() {
-    // An old record says neither category nor management event.
-    let mut old = record(json!({
-        "eventVersion": "1.05", "eventSource": "s3.amazonaws.com", "eventName": "ListObjects",
-        "readOnly": true, "requestParameters": {"bucketName": "b", "list-type": "2"}
-    }));
-    old["eventCategory"] = Value::Null;
-    let out = translated(&[old]);
-    assert_eq!(
-        actions(&out.usage),
-        [("s3:ListBucket", "arn:aws:s3:::b", "allowed", false)]
-    );
-    let span = &out.spans[0];
-    assert_eq!(&*span.class, "data:AWS::S3::Object");
-    assert_eq!(span.resource.as_deref(), Some("arn:aws:s3:::b"));
-    assert_eq!(span.read_only, Some(true));
-}
-
-#[test]
-fn trap_06_a_passed_role_is_inferred_from_the_call_that_passes_it() {
-    let function = |role: &str| {
-        json!({
-            "eventSource": "lambda.amazonaws.com", "eventName": "CreateFunction20150331",
-            "readOnly": false, "requestParameters": {"functionName": "f", "role": role}
-        })
-    };
-    let role = "arn:aws:iam::111122223333:role/service-role/worker";
-    let function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:f";
-    let out = translated(&[record(function(role))]);
-    assert_eq!(
-        actions(&out.usage),
-        [
-            ("iam:PassRole", role, "allowed", true),
-            ("lambda:CreateFunction", function_arn, "allowed", false),
-        ]
-    );
-    // A refusal names the action: it is iam:PassRole's, not the outer call's.
-    let mut refused = record(function(role));
-    refused["errorCode"] = "AccessDeniedException".into();
-    refused["errorMessage"] = format!(
-        "User: arn:aws:sts::111122223333:assumed-role/deploy/build-7 is not authorized to perform: \
-         iam:PassRole on resource: {role} because no identity-based policy allows the iam:PassRole \
-         action"
-    )
-    .into();
-    let out = translated(&[refused]);
-    assert_eq!(
-        actions(&out.usage),
-        [
-            ("iam:PassRole", role, "denied", false),
-            ("lambda:CreateFunction", function_arn, "undetermined", false),
-        ]
-    );
-    // A profile is no role, and a profile that does not exist was not passed.
-    let mut run = record(json!({
-        "eventSource": "ec2.amazonaws.com", "eventName": "RunInstances", "readOnly": false,
-        "requestParameters": {"iamInstanceProfile": {"name": "web"}}
-    }));
-    let passed = |record: &Value| {
-        let out = translated(std::slice::from_ref(record));
-        let rows = out
-            .usage
-            .iter()
-            .filter(|row| &*row.action == "iam:PassRole");
-        rows.map(|row| scope(row).to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(passed(&run), ["*"]);
-    run["errorCode"] = "Client.InvalidParameterValue".into();
-    run["errorMessage"] = "Value (web) is invalid. Invalid IAM Instance Profile name".into();
-    assert_eq!(passed(&run), [""; 0]);
-}
-
-#[test]
-fn trap_07_a_failed_sign_in_without_code_is_no_success() {
-    let login = |result: &str| {
-        json!({
-            "eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin",
-            "eventType": "AwsConsoleSignIn", "responseElements": {"ConsoleLogin": result},
-            "userIdentity": {"type": "IAMUser", "accountId": "111122223333",
-                "arn": "arn:aws:iam::111122223333:user/ops", "principalId": "AIDAEXAMPLE"}
-        })
-    };
-    let mut failed = record(login("Failure"));
-    failed["errorMessage"] = "Failed authentication".into();
-    let out = translated(&[failed]);
-    assert_eq!(
-        actions(&out.usage),
-        [("no-permission:ConsoleLogin", "*", "undetermined", false)]
-    );
-    let mut fine = record(login("Success"));
-    fine["errorCode"] = "".into();
-    assert_eq!(translated(&[fine]).usage[0].outcome, Outcome::Allowed);
-}
-
-#[test]
-fn trap_08_an_event_counts_once_in_the_callers_account() {
-    let shared = "6e410184-19dd-4d7d-a8f0-c17c584957a0";
-    let copy = |account: &str, id: &str| {
-        let mut copy = record(json!({
-            "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventCategory": "Data",
-            "sharedEventID": shared, "eventID": id, "recipientAccountId": account,
-            "requestParameters": {"bucketName": "b", "key": "k"}
-        }));
-        if account != "111122223333" {
-            copy["userIdentity"] = json!({
-                "type": "AWSAccount", "accountId": "111122223333", "principalId": "AROAEXAMPLE:build-7"
-            });
-        }
-        copy
-    };
-    let mut network = copy("111122223333", "00000000-0000-0000-0000-000000000003");
-    network["eventCategory"] = "NetworkActivity".into();
-    let records = [
-        copy("444455556666", "00000000-0000-0000-0000-000000000001"),
-        copy("111122223333", "00000000-0000-0000-0000-000000000002"),
-        copy("111122223333", "00000000-0000-0000-0000-000000000002"),
-        network.clone(),
-    ];
-    let read = read(&records);
-    assert_eq!(read.skipped.len(), 1);
-    let mut out = Translated::default();
-    FORMAT.translate(read.rows, &mut out);
-    let mut counts: Vec<_> = out
-        .usage
-        .iter()
-        .map(|row| (&*row.identity, row.count))
-        .collect();
-    counts.sort_unstable();
-    assert_eq!(counts, [("AROAEXAMPLE", 0), (ROLE, 1)]);
-    network["errorCode"] = "VpceAccessDenied".into();
-    let denied = translated(&[network]);
-    assert_eq!(denied.usage[0].outcome, Outcome::Denied);
-    // Without any id nothing tells two deliveries from two calls.
-    let mut bare = copy("111122223333", "");
-    bare["sharedEventID"] = Value::Null;
-    assert_eq!(event(&bare).1.id, 0);
-}
-
-#[test]
-fn trap_12_forwarded_calls_are_the_identitys_and_service_calls_nobodys() {
-    let decrypt = json!({"eventSource": "kms.amazonaws.com", "eventName": "Decrypt",
-        "resources": [{"type": "AWS::KMS::Key", "accountId": "111122223333",
-            "ARN": "arn:aws:kms:eu-west-1:111122223333:key/k"}]});
-    let mut forwarded = record(decrypt.clone());
-    forwarded["userIdentity"]["invokedBy"] = "secretsmanager.amazonaws.com".into();
-    let out = translated(&[forwarded]);
-    assert_eq!(&*out.usage[0].identity, ROLE);
-    assert_eq!(
-        out.usage[0].via.as_deref(),
-        Some("secretsmanager.amazonaws.com")
-    );
-    assert_eq!(
-        scope(&out.usage[0]),
-        "arn:aws:kms:eu-west-1:111122223333:key/k"
-    );
-    let mut service = record(decrypt);
-    service["userIdentity"] =
-        json!({"type": "AWSService", "invokedBy": "cloudfront.amazonaws.com"});
-    let out = translated(&[service]);
-    assert!(out.usage.is_empty());
-    assert_eq!(
-        out.remarks,
-        [("calls by AWS services, nobody's use".to_string(), 1)]
-    );
-    assert_eq!(&*out.spans[0].class, "management:kms");
-}
-
-#[test]
-fn identity_types_without_a_session_issuer() {
-    let credited = |identity: Value| {
-        let call = json!({"eventSource": "ec2.amazonaws.com", "eventName": "DescribeVpcs",
-            "userIdentity": identity});
-        let out = translated(&[record(call)]);
-        let found = out.usage.first().map(|row| row.identity.to_string());
-        found.unwrap_or_else(|| out.remarks[0].0.clone())
-    };
-    let cases = [
-        (
-            json!({"type": "Root", "accountId": "1"}),
-            "arn:aws:iam::1:root",
-        ),
-        (
-            json!({"type": "IAMUser", "accountId": "1", "userName": "bert-jan"}),
-            "arn:aws:iam::1:user/bert-jan",
-        ),
-        (
-            json!({"type": "IAMUser", "accountId": "1", "userName": "HIDDEN_DUE_TO_SECURITY_REASONS"}),
-            "not attributed: users whose name is hidden",
-        ),
-        (
-            json!({"type": "IdentityCenterUser", "onBehalfOf": {"userId": "u-1"}}),
-            "arn:aws:identitystore:::user/u-1",
-        ),
-        (
-            json!({"type": "AWSAccount", "accountId": "ANONYMOUS_PRINCIPAL"}),
-            "not attributed: anonymous callers",
-        ),
-        (
-            json!({"type": "AWSAccount", "accountId": "2"}),
-            "aws-account:2",
-        ),
-        (
-            json!({"type": "Unknown", "accountId": "2"}),
-            "not attributed: callers that CloudTrail calls unknown",
-        ),
-        (Value::Null, "not attributed: records without a caller"),
-        (
-            json!({"arn": "arn:aws:iam::1:user/x"}),
-            "arn:aws:iam::1:user/x",
-        ),
-        (
-            json!({"type": "Root", "accountId": "1", "arn": "é"}),
-            "arn:aws:iam::1:root",
-        ),
-    ];
-    for (identity, expected) in cases {
-        assert_eq!(credited(identity.clone()), expected, "{identity}");
-    }
-}
-
-#[test]
-fn a_call_with_several_permissions_keeps_them_all() {
-    let call = |event: &str, parameters: Value| {
-        record(
-            json!({"eventSource": "s3.amazonaws.com", "eventName": event,
-            "eventCategory": "Data", "readOnly": false, "requestParameters": parameters}),
-        )
-    };
-    let copy = call(
-        "CopyObject",
-        json!({"bucketName": "to", "x-amz-copy-source": "/from/key", "x-amz-acl": "private"}),
-    );
-    let out = translated(std::slice::from_ref(&copy));
-    assert_eq!(
-        actions(&out.usage),
-        [
-            ("s3:GetObject", "arn:aws:s3:::from", "allowed", true),
-            (
-                "s3:GetObjectTagging",
-                "arn:aws:s3:::from",
-                "undetermined",
-                true
-            ),
-            ("s3:PutObject", "arn:aws:s3:::to", "allowed", false),
-            ("s3:PutObjectAcl", "arn:aws:s3:::to", "allowed", true),
-        ]
-    );
-    // Which one was refused is not said.
-    let mut refused = copy;
-    refused["errorCode"] = "AccessDenied".into();
-    refused["errorMessage"] = "Access Denied".into();
-    let out = translated(&[refused]);
-    assert!(
-        out.usage
-            .iter()
-            .all(|row| row.outcome == Outcome::Undetermined)
-    );
-    let version = call("GetObject", json!({"bucketName": "b", "versionId": "v1"}));
-    assert_eq!(
-        &*translated(&[version]).usage[0].action,
-        "s3:GetObjectVersion"
-    );
-    let statement = record(json!({"eventSource": "dynamodb.amazonaws.com",
-        "eventName": "ExecuteStatement"}));
-    let out = translated(&[statement]);
-    assert_eq!(out.usage.len(), 4);
-    assert!(out.usage.iter().all(|row| row.inferred));
-    let scaling = record(json!({"eventSource": "autoscaling.amazonaws.com",
-        "eventName": "PutScalingPolicy",
-        "additionalEventData": {"service": "application-autoscaling"}}));
-    let action = translated(&[scaling]).usage[0].action.clone();
-    assert_eq!(&*action, "application-autoscaling:PutScalingPolicy");
-    let tagged = record(
-        json!({"eventSource": "sqs.amazonaws.com", "eventName": "CreateQueue",
-        "readOnly": false, "requestParameters": {"queueName": "q", "tags": {"team": "a"}}}),
-    );
-    assert_eq!(
-        actions(&translated(&[tagged]).usage),
-        [
-            (
-                "sqs:CreateQueue",
-                "arn:aws:sqs:eu-west-1:111122223333:q",
-                "allowed",
-                false
-            ),
-            ("sqs:TagQueue", "*", "allowed", true),
-        ]
-    );
-}
-
-#[test]
-fn context_of_a_call_is_bounded() {
-    let mut call = record(
-        json!({"eventSource": "ec2.amazonaws.com", "eventName": "DescribeVpcs",
-        "sourceIPAddress": "2001:db8:1:2::3", "userAgent": "[S3Console/0.4 x]",
-        "sessionCredentialFromConsole": "true"}),
-    );
-    call["userIdentity"]["inScopeOf"] =
-        json!({"sourceArn": "arn:aws:ecs:eu-west-1:111122223333:task/prod/0123456789"});
-    let (_, raw) = event(&call);
-    assert_eq!(raw.network, b"2001:db8:1::/48");
-    assert_eq!(raw.agent, b"S3Console");
-    let row = &translated(&[call]).usage[0];
-    assert_eq!(row.via.as_deref(), Some("console"));
-    let workload = "arn:aws:ecs:eu-west-1:111122223333:task/prod";
-    assert_eq!(row.on_behalf_of.as_deref(), Some(workload));
-    let huge = "x".repeat(100_000);
-    let long = record(
-        json!({"eventSource": "ec2.amazonaws.com", "eventName": huge,
-        "errorCode": huge, "errorMessage": huge}),
-    );
-    assert!(event(&long).1.key().len() < 20_000);
 }

@@ -8,19 +8,13 @@ use super::*;
 use crate::platform::events::{Layout, Sort};
 
 fn call() -> Value {
-    record(
-        json!({"eventSource": "s3.amazonaws.com", "eventName": "GetBucketAcl",
+    record(json!({"eventSource": "s3.amazonaws.com", "eventName": "GetBucketAcl",
         "eventID": "e4ca758e-8abd-4be9-aeb1-04e7c92ed72e",
-        "requestParameters": {"bucketName": "b"}}),
-    )
+        "requestParameters": {"bucketName": "b"}}))
 }
 
 fn unwrapped(body: &[u8]) -> Vec<Value> {
-    assert!(
-        needs_unwrap(&body[..body.len().min(300)]),
-        "{}",
-        String::from_utf8_lossy(body)
-    );
+    assert!(needs_unwrap(&body[..body.len().min(300)]), "{}", String::from_utf8_lossy(body));
     let Layout::Unwrap(unwrap) = FORMAT_WRAPPED.layout() else {
         panic!("the wrapped format unwraps");
     };
@@ -81,9 +75,7 @@ fn cloudwatch_logs() {
     let row = format!(
         r#"[{{"field":"@timestamp","value":"x"}},{{"field":"@message","value":{message}}}]"#
     );
-    twice(&format!(
-        r#"{{"results":[{row},{row}],"status":"Complete"}}"#
-    ));
+    twice(&format!(r#"{{"results":[{row},{row}],"status":"Complete"}}"#));
     let line = format!("2026-01-01T00:00:00.000Z {}", call());
     twice(&format!("{line}\n{line}\n"));
 }
@@ -93,16 +85,12 @@ fn splunk() {
     let raw = quoted();
     let result = format!(r#"{{"preview":false,"result":{{"_raw":{raw}}}}}"#);
     twice(&format!("{result}\n{result}"));
-    twice(&format!(
-        r#"{{"preview":false,"results":[{{"_raw":{raw}}},{{"_raw":{raw}}}]}}"#
-    ));
+    twice(&format!(r#"{{"preview":false,"results":[{{"_raw":{raw}}},{{"_raw":{raw}}}]}}"#));
     let collector = format!(r#"{{"sourcetype":"aws:cloudtrail","event":{}}}"#, call());
     twice(&format!("{collector}\n{collector}"));
     let cell = call().to_string().replace('"', "\"\"");
     twice(&format!("_time,_raw\n1,\"{cell}\"\n2,\"{cell}\"\n"));
-    twice(&format!(
-        "\"@timestamp\",\"@message\"\n1,\"{cell}\"\n2,\"{cell}\"\n"
-    ));
+    twice(&format!("\"@timestamp\",\"@message\"\n1,\"{cell}\"\n2,\"{cell}\"\n"));
 }
 
 #[test]
@@ -114,9 +102,7 @@ fn elastic_with_the_original() {
     twice(&format!("{one}\n{one}"));
     let hit = format!(r#"{{"_index":"i","_source":{one}}}"#);
     twice(&format!("{hit}\n{hit}"));
-    twice(&format!(
-        r#"{{"took":1,"hits":{{"total":2,"hits":[{hit},{hit}]}}}}"#
-    ));
+    twice(&format!(r#"{{"took":1,"hits":{{"total":2,"hits":[{hit},{hit}]}}}}"#));
 }
 
 #[test]
@@ -136,10 +122,7 @@ fn elastic_without_the_original() {
                     "principal_id": "AROAEXAMPLE", "account_id": "111122223333"}}}}}
     });
     let rows = translated(&unwrapped(document.to_string().as_bytes())).usage;
-    assert_eq!(
-        (&*rows[0].identity, &*rows[0].action),
-        (ROLE, "s3:GetBucketAcl")
-    );
+    assert_eq!((&*rows[0].identity, &*rows[0].action), (ROLE, "s3:GetBucketAcl"));
     assert_eq!(rows[0].scope.as_str(), "arn:aws:s3:::b");
 }
 
@@ -163,10 +146,7 @@ fn athena_rows() {
     let body = format!("{header}\n{}\n{}\n", row(&identity), row("User ID: {'x'}"));
     let records = unwrapped(body.as_bytes());
     let rows = translated(&records[..1]).usage;
-    assert_eq!(
-        (&*rows[0].identity, &*rows[0].action),
-        (ROLE, "s3:GetBucketAcl")
-    );
+    assert_eq!((&*rows[0].identity, &*rows[0].action), (ROLE, "s3:GetBucketAcl"));
     assert_eq!(rows[0].scope.as_str(), "arn:aws:s3:::b");
     assert!(rows[0].sessions.values.contains("a,b=c"));
     assert!(matches!(event(&records[1]).0, Sort::Reject(_)));
@@ -217,265 +197,90 @@ fn broken_wrappings_say_where() {
 }
 
 fn scopes(source: &str, event: &str, parameters: Value, resources: Value) -> Vec<String> {
-    let call = record(
-        json!({"eventSource": format!("{source}.amazonaws.com"), "eventName": event,
-        "requestParameters": parameters, "resources": resources}),
-    );
+    let call = record(json!({"eventSource": format!("{source}.amazonaws.com"), "eventName": event,
+        "requestParameters": parameters, "resources": resources}));
     let out = translated(&[call]);
     let first = out.usage[0].action.clone();
     let rows = out.usage.iter().filter(|row| row.action == first);
     rows.map(|row| row.scope.as_str().to_string()).collect()
 }
 
+/// Service, event, `requestParameters`, resource ARN or `-`, expected scope. `HERE:SERVICE:` stands for an ARN of the
+/// caller's account and Region.
+const NAMES: &str = r#"
+s3 GetObject {"bucketName":"b","key":"k"} - arn:aws:s3:::b
+s3 PutObject null arn:aws:s3:::b/x/y arn:aws:s3:::b
+dynamodb Query {"tableName":"t"} - HERE:dynamodb:table/t
+dynamodb Query {"tableName":"HERE:dynamodb:table/t/index/i"} - HERE:dynamodb:table/t
+sqs SendMessage {"queueUrl":"https://sqs.eu-west-1.amazonaws.com/444455556666/q"} - arn:aws:sqs:eu-west-1:444455556666:q
+sqs SendMessage {"queueUrl":"https://evil.example/q"} - *
+sns Publish {"topicArn":"HERE:sns:t"} - HERE:sns:t
+lambda Invoke {"functionName":"f:live"} - HERE:lambda:function:f
+lambda Invoke {"functionName":"HERE:lambda:function:f:7"} - HERE:lambda:function:f
+lambda Invoke {"functionName":"444455556666:function:f"} - arn:aws:lambda:eu-west-1:444455556666:function:f
+secretsmanager GetSecretValue {"secretId":"db"} - HERE:secretsmanager:secret:db
+secretsmanager GetSecretValue {"secretId":"HERE:secretsmanager:secret:db-aB3dEf"} - HERE:secretsmanager:secret:db
+secretsmanager GetSecretValue {"secretId":"HERE:secretsmanager:secret:my-secret"} - *
+ssm GetParameter {"name":"/app/db"} - HERE:ssm:parameter/app/db
+ssm GetParameter {"name":"/app/db:3"} - HERE:ssm:parameter/app/db
+ssm GetDocument {"name":"AWS-RunShellScript"} - *
+ssm GetDocument {"name":"own"} - HERE:ssm:document/own
+kms Decrypt {"keyId":"alias/x"} - *
+kms Decrypt {"keyId":"alias/x"} HERE:kms:key/k-1 HERE:kms:key/k-1
+kms Decrypt {"keyId":"k-1"} - HERE:kms:key/k-1
+iam GetRole {"roleName":"deploy"} - arn:aws:iam::111122223333:role/ci/deploy
+iam GetRole {"roleName":"other"} - *
+iam CreateRole {"roleName":"r","path":"/x/"} - arn:aws:iam::111122223333:role/x/r
+ec2 TerminateInstances {"instancesSet":{"items":[{"instanceId":"i-0dbc91f429e48eeed"}]}} - HERE:ec2:instance/i-0dbc91f429e48eeed
+ec2 DescribeInstances {"instancesSet":{"items":[{"instanceId":"i-0dbc91f429e48eeed"}]}} - *
+ec2 RunInstances {"subnetId":"subnet-01ed430875cff578d"} - *
+ecs UpdateService {"cluster":"c","service":"s"} - HERE:ecs:service/c/s
+ecr BatchGetImage {"repositoryName":"r","registryId":"444455556666"} - arn:aws:ecr:eu-west-1:444455556666:repository/r
+logs PutLogEvents {"logGroupName":"g","logStreamName":"s"} - HERE:logs:log-group:g
+states StartExecution {"stateMachineArn":"HERE:states:stateMachine:m"} - HERE:states:stateMachine:m
+kinesis PutRecord {"streamName":"s"} - HERE:kinesis:stream/s
+events PutRule {"name":"r","eventBusName":"bus"} - HERE:events:rule/bus/r
+events PutEvents {"entries":[{"eventBusName":"bus"}]} - HERE:events:event-bus/bus
+rds DeleteDBInstance {"dBInstanceIdentifier":"DB1"} - HERE:rds:db:db1
+athena GetWorkGroup {"workGroup":"w"} - HERE:athena:workgroup/w
+apigateway GetRestApis null - arn:aws:apigateway:eu-west-1::/restapis
+apigateway GetResources null - *
+sts AssumeRole {"roleArn":"arn:aws:iam::1:role/x/y"} - arn:aws:iam::1:role/x/y
+"#;
+
 #[test]
 fn names_become_arns_of_containers() {
-    let here = |service: &str, resource: &str| {
-        format!("arn:aws:{service}:eu-west-1:111122223333:{resource}")
+    let spelled = |text: &str| {
+        let Some((before, after)) = text.split_once("HERE:") else {
+            return text.to_string();
+        };
+        let (service, rest) = after.split_once(':').unwrap();
+        format!("{before}arn:aws:{service}:eu-west-1:111122223333:{rest}")
     };
-    let none = Value::Null;
-    let cases: Vec<(&str, &str, Value, Value, String)> = vec![
-        (
-            "s3",
-            "GetObject",
-            json!({"bucketName": "b", "key": "k"}),
-            none.clone(),
-            "arn:aws:s3:::b".into(),
-        ),
-        (
-            "s3",
-            "PutObject",
-            none.clone(),
-            json!([{"type": "AWS::S3::Object", "ARN": "arn:aws:s3:::b/x/y"}]),
-            "arn:aws:s3:::b".into(),
-        ),
-        (
-            "dynamodb",
-            "Query",
-            json!({"tableName": "t"}),
-            none.clone(),
-            here("dynamodb", "table/t"),
-        ),
-        (
-            "dynamodb",
-            "Query",
-            json!({"tableName": here("dynamodb", "table/t/index/i")}),
-            none.clone(),
-            here("dynamodb", "table/t"),
-        ),
-        (
-            "sqs",
-            "SendMessage",
-            json!({"queueUrl": "https://sqs.eu-west-1.amazonaws.com/444455556666/q"}),
-            none.clone(),
-            "arn:aws:sqs:eu-west-1:444455556666:q".into(),
-        ),
-        (
-            "sns",
-            "Publish",
-            json!({"topicArn": here("sns", "t")}),
-            none.clone(),
-            here("sns", "t"),
-        ),
-        (
-            "lambda",
-            "Invoke",
-            json!({"functionName": "f:live"}),
-            none.clone(),
-            here("lambda", "function:f"),
-        ),
-        (
-            "lambda",
-            "Invoke",
-            json!({"functionName": here("lambda", "function:f:7")}),
-            none.clone(),
-            here("lambda", "function:f"),
-        ),
-        (
-            "lambda",
-            "Invoke",
-            json!({"functionName": "444455556666:function:f"}),
-            none.clone(),
-            "arn:aws:lambda:eu-west-1:444455556666:function:f".into(),
-        ),
-        (
-            "secretsmanager",
-            "GetSecretValue",
-            json!({"secretId": "db"}),
-            none.clone(),
-            here("secretsmanager", "secret:db"),
-        ),
-        (
-            "secretsmanager",
-            "GetSecretValue",
-            json!({"secretId": here("secretsmanager", "secret:db-aB3dEf")}),
-            none.clone(),
-            here("secretsmanager", "secret:db"),
-        ),
-        // A partial ARN and a whole one cannot be told apart when the last word could be a name's.
-        (
-            "secretsmanager",
-            "GetSecretValue",
-            json!({"secretId": here("secretsmanager", "secret:my-secret")}),
-            none.clone(),
-            "*".into(),
-        ),
-        (
-            "ssm",
-            "GetParameter",
-            json!({"name": "/app/db"}),
-            none.clone(),
-            here("ssm", "parameter/app/db"),
-        ),
-        (
-            "kms",
-            "Decrypt",
-            json!({"keyId": "alias/x"}),
-            none.clone(),
-            "*".into(),
-        ),
-        (
-            "kms",
-            "Decrypt",
-            json!({"keyId": "k-1"}),
-            none.clone(),
-            here("kms", "key/k-1"),
-        ),
-        (
-            "iam",
-            "GetRole",
-            json!({"roleName": "deploy"}),
-            none.clone(),
-            ROLE.into(),
-        ),
-        (
-            "iam",
-            "GetRole",
-            json!({"roleName": "other"}),
-            none.clone(),
-            "*".into(),
-        ),
-        (
-            "iam",
-            "CreateRole",
-            json!({"roleName": "r", "path": "/x/"}),
-            none.clone(),
-            "arn:aws:iam::111122223333:role/x/r".into(),
-        ),
-        (
-            "ec2",
-            "TerminateInstances",
-            json!({"instancesSet": {"items": [{"instanceId": "i-0dbc91f429e48eeed"}]}}),
-            none.clone(),
-            here("ec2", "instance/i-0dbc91f429e48eeed"),
-        ),
-        (
-            "ec2",
-            "DescribeInstances",
-            json!({"instancesSet": {"items": [{"instanceId": "i-0dbc91f429e48eeed"}]}}),
-            none.clone(),
-            "*".into(),
-        ),
-        (
-            "ec2",
-            "RunInstances",
-            json!({"subnetId": "subnet-01ed430875cff578d"}),
-            none.clone(),
-            "*".into(),
-        ),
-        (
-            "ecs",
-            "UpdateService",
-            json!({"cluster": "c", "service": "s"}),
-            none.clone(),
-            here("ecs", "service/c/s"),
-        ),
-        (
-            "ecr",
-            "BatchGetImage",
-            json!({"repositoryName": "r", "registryId": "444455556666"}),
-            none.clone(),
-            "arn:aws:ecr:eu-west-1:444455556666:repository/r".into(),
-        ),
-        (
-            "logs",
-            "PutLogEvents",
-            json!({"logGroupName": "g", "logStreamName": "s"}),
-            none.clone(),
-            here("logs", "log-group:g"),
-        ),
-        (
-            "states",
-            "StartExecution",
-            json!({"stateMachineArn": here("states", "stateMachine:m")}),
-            none.clone(),
-            here("states", "stateMachine:m"),
-        ),
-        (
-            "kinesis",
-            "PutRecord",
-            json!({"streamName": "s"}),
-            none.clone(),
-            here("kinesis", "stream/s"),
-        ),
-        (
-            "events",
-            "PutRule",
-            json!({"name": "r", "eventBusName": "bus"}),
-            none.clone(),
-            here("events", "rule/bus/r"),
-        ),
-        (
-            "rds",
-            "DeleteDBInstance",
-            json!({"dBInstanceIdentifier": "DB1"}),
-            none.clone(),
-            here("rds", "db:db1"),
-        ),
-        (
-            "apigateway",
-            "GetRestApis",
-            none.clone(),
-            none.clone(),
-            "arn:aws:apigateway:eu-west-1::/restapis".into(),
-        ),
-        (
-            "sts",
-            "AssumeRole",
-            json!({"roleArn": "arn:aws:iam::1:role/x/y"}),
-            none,
-            "arn:aws:iam::1:role/x/y".into(),
-        ),
-    ];
-    for (source, event, parameters, resources, expected) in cases {
-        let found = scopes(source, event, parameters.clone(), resources);
-        assert_eq!(found, [expected], "{source} {event} {parameters}");
+    for line in NAMES.lines().filter(|line| !line.is_empty()) {
+        let cells: Vec<&str> = line.split(' ').collect();
+        let [source, event, parameters, resource, expected] = cells[..] else {
+            panic!("five cells: {line}");
+        };
+        let parameters = serde_json::from_str(&spelled(parameters)).unwrap();
+        let resources = match resource {
+            "-" => Value::Null,
+            arn => json!([{"ARN": spelled(arn)}]),
+        };
+        let found = scopes(source, event, parameters, resources);
+        assert_eq!(found, [spelled(expected)], "{line}");
     }
 }
 
 #[test]
 fn several_resources_are_several_rows_and_too_many_overflow() {
     let names = |count: usize| (0..count).map(|n| format!("/p{n}")).collect::<Vec<_>>();
-    let two = scopes(
-        "ssm",
-        "GetParameters",
-        json!({"names": names(2)}),
-        Value::Null,
-    );
+    let two = scopes("ssm", "GetParameters", json!({"names": names(2)}), Value::Null);
     assert_eq!(two.len(), 2);
     assert!(two[0].ends_with(":parameter/p0"));
-    let many = scopes(
-        "ssm",
-        "GetParameters",
-        json!({"names": names(17)}),
-        Value::Null,
-    );
+    let many = scopes("ssm", "GetParameters", json!({"names": names(17)}), Value::Null);
     assert_eq!(many, ["…"]);
-    let glue = scopes(
-        "glue",
-        "GetTable",
-        json!({"databaseName": "d", "name": "t"}),
-        Value::Null,
-    );
+    let glue = scopes("glue", "GetTable", json!({"databaseName": "d", "name": "t"}), Value::Null);
     assert_eq!(glue.len(), 3, "{glue:?}");
 }
 
@@ -494,49 +299,13 @@ fn a_scope_stands_for_what_a_grant_writes() {
 #[test]
 fn classes_of_events() {
     let cases = [
-        (
-            "kms.amazonaws.com",
-            "Management",
-            "",
-            "Decrypt",
-            "management:kms",
-        ),
-        (
-            "rdsdata.amazonaws.com",
-            "Management",
-            "",
-            "ExecuteStatement",
-            "management:rdsdata",
-        ),
+        ("kms.amazonaws.com", "Management", "", "Decrypt", "management:kms"),
+        ("rdsdata.amazonaws.com", "Management", "", "ExecuteStatement", "management:rdsdata"),
         ("iam.amazonaws.com", "", "", "GetRole", "management"),
-        (
-            "s3.amazonaws.com",
-            "",
-            "",
-            "HeadBucket",
-            "data:AWS::S3::Object",
-        ),
-        (
-            "lambda.amazonaws.com",
-            "Data",
-            "",
-            "Invoke",
-            "data:AWS::Lambda::Function",
-        ),
-        (
-            "x.amazonaws.com",
-            "Data",
-            "AWS::X::Y",
-            "Z",
-            "data:AWS::X::Y",
-        ),
-        (
-            "s3.amazonaws.com",
-            "NetworkActivity",
-            "",
-            "GetObject",
-            "network:s3.amazonaws.com",
-        ),
+        ("s3.amazonaws.com", "", "", "HeadBucket", "data:AWS::S3::Object"),
+        ("lambda.amazonaws.com", "Data", "", "Invoke", "data:AWS::Lambda::Function"),
+        ("x.amazonaws.com", "Data", "AWS::X::Y", "Z", "data:AWS::X::Y"),
+        ("s3.amazonaws.com", "NetworkActivity", "", "GetObject", "network:s3.amazonaws.com"),
     ];
     for (source, category, kind, event, expected) in cases {
         assert_eq!(class_of(source, category, kind, event), expected);

@@ -17,6 +17,9 @@ use super::scope::{
 /// How many different remarks are listed; names in them come from the log.
 const REMARKS_KEPT: usize = 500;
 
+/// How long a remark may be.
+const REMARK_CHARS: usize = 300;
+
 /// Action of a call that needs no permission: it shows the identity alive, and is never a grant's use.
 const NO_PERMISSION: &str = "no-permission";
 
@@ -72,9 +75,7 @@ fn learn(rows: &[RawRow]) -> Names {
 
 /// The passed roles of a key: kind and value.
 fn passed<'a>(key: &Key<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
-    key.get(Part::PassRole)
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
+    key.get(Part::PassRole).lines().filter_map(|line| line.split_once('\t'))
 }
 
 type SpanKey = (Str, Str, Str, Option<bool>, Option<Str>);
@@ -111,11 +112,7 @@ struct Use {
 impl Work<'_> {
     fn row(&mut self, row: &RawRow) {
         let key = Key::new(&row.key);
-        let meaning = meaning(
-            key.get(Part::Source),
-            key.get(Part::Error),
-            key.get(Part::Detail),
-        );
+        let meaning = meaning(key.get(Part::Source), key.get(Part::Error), key.get(Part::Detail));
         if meaning == Meaning::Unlisted {
             let code = key.get(Part::Error);
             self.remark(format!("unknown error code {code}"), row.count);
@@ -125,7 +122,7 @@ impl Work<'_> {
         }
         let place = Where::of(&key);
         let found = candidates(key.get(Part::Scope), &place, &self.names);
-        self.span(&key, &found, row);
+        self.span(&key, meaning.outcome(), &found, row);
         match caller(&key, &self.names) {
             Caller::Identity(identity) => {
                 if let Some(id) = key.some(Part::UniqueId) {
@@ -176,13 +173,7 @@ impl Work<'_> {
         let needed = match needs(key) {
             Needs::Nothing => {
                 let action = format!("{NO_PERMISSION}:{}", key.get(Part::Event));
-                self.push(
-                    Use {
-                        action: action.into(),
-                        ..base
-                    },
-                    row,
-                );
+                self.push(Use { action: action.into(), ..base }, row);
                 return;
             }
             Needs::Actions(needed) => needed,
@@ -341,10 +332,7 @@ impl Work<'_> {
     ) {
         let event = key.get(Part::Event);
         let is_assumption = key.get(Part::Source) == "sts.amazonaws.com"
-            && matches!(
-                event,
-                "AssumeRole" | "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML"
-            );
+            && matches!(event, "AssumeRole" | "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML");
         if !is_assumption || !matches!(meaning, Meaning::Succeeded) {
             return;
         }
@@ -391,7 +379,10 @@ impl Work<'_> {
         });
     }
 
-    fn span(&mut self, key: &Key<'_>, found: &Candidates, row: &RawRow) {
+    /// Notes what the row shows about its own recording. A selector of data events can name resources, so a data
+    /// event is coverage of the resource that it touched, and of none if that is not known. Names in refused calls
+    /// are the caller's choice, and no coverage.
+    fn span(&mut self, key: &Key<'_>, outcome: Outcome, found: &Candidates, row: &RawRow) {
         let class = class_of(
             key.get(Part::Source),
             key.get(Part::Category),
@@ -403,11 +394,10 @@ impl Work<'_> {
             "f" => Some(false),
             _ => None,
         };
-        // A selector of data events can name resources, so coverage holds for those that were seen.
-        let resources: Vec<Option<Str>> = if class.starts_with("data:") && !found.arns.is_empty() {
-            found.arns.iter().cloned().map(Some).collect()
-        } else {
-            vec![None]
+        let resources: Vec<Option<Str>> = match class.starts_with("data:") {
+            false => vec![None],
+            true if outcome == Outcome::Allowed => found.arns.iter().cloned().map(Some).collect(),
+            true => Vec::new(),
         };
         for resource in resources {
             let span = (
@@ -434,6 +424,7 @@ impl Work<'_> {
     }
 
     fn remark(&mut self, text: String, count: u64) {
+        let text: String = text.chars().take(REMARK_CHARS).collect();
         let is_new = !self.remarks.contains_key(&text);
         let text = if is_new && self.remarks.len() >= REMARKS_KEPT {
             "further kinds of remarks, not listed".to_string()

@@ -20,48 +20,26 @@ const YAML: &str = "# exported\n- identity: x\n  user_agent: bot/1\n  action: s:
 
 #[test]
 fn every_format_yields_the_same_rows() {
-    let lines = [
-        (CSV, [2, 3]),
-        (JSONL, [1, 3]),
-        (ARRAY, [2, 3]),
-        (YAML, [2, 9]),
-    ];
+    let lines = [(CSV, [2, 3]), (JSONL, [1, 3]), (ARRAY, [2, 3]), (YAML, [2, 9])];
     for (text, lines) in lines {
-        let sample = Sample {
-            path: "x",
-            head: text.as_bytes(),
-            is_whole: true,
-        };
+        let sample = Sample { path: "x", head: text.as_bytes(), is_whole: true };
         let detected = Generic.detect(&sample).map(|found| found.kind.id);
         assert_eq!(detected, Some("generic-usage"), "{text}");
         let (tables, _, intakes) = read(&[(&USAGE, text)]);
         let intake = &intakes[0];
-        assert_eq!(
-            (intake.used, intake.rejected_count),
-            (2, 0),
-            "{text}\n{intake:?}"
-        );
+        assert_eq!((intake.used, intake.rejected_count), (2, 0), "{text}\n{intake:?}");
         let rows: Vec<(&str, &str, u64, Outcome)> = tables
             .usage
             .iter()
             .map(|row| (&*row.identity, &*row.action, row.count, row.outcome))
             .collect();
-        let wanted = [
-            ("x", "s:read", 3, Outcome::Allowed),
-            ("y", "s:write", 1, Outcome::Allowed),
-        ];
+        let wanted = [("x", "s:read", 3, Outcome::Allowed), ("y", "s:write", 1, Outcome::Allowed)];
         assert_eq!(rows, wanted, "{text}");
         assert_eq!(tables.usage[0].first, Time::parse("2026-03-01"), "{text}");
         assert!(tables.usage[0].agents.values.contains("bot"));
-        let found = tables
-            .usage
-            .iter()
-            .map(|row| row.first_place.map(|place| place.at));
+        let found = tables.usage.iter().map(|row| row.first_place.map(|place| place.at));
         for (at, line) in found.zip(lines) {
-            assert!(
-                matches!(at, Some(At::Line(found, _)) if found == line),
-                "{at:?} {line}"
-            );
+            assert!(matches!(at, Some(At::Line(found, _)) if found == line), "{at:?} {line}");
         }
         let notes = intake.notes.join("\n");
         for note in ["read as UTC", "read as allowed", "does not have: colour"] {
@@ -83,39 +61,22 @@ fn a_bad_record_costs_itself_only() {
         x,s:a,2026-03-01,ok,1\n";
     let (tables, _, intakes) = read(&[(&USAGE, text)]);
     let intake = &intakes[0];
-    assert_eq!(
-        (intake.records, intake.used, intake.rejected_count),
-        (8, 3, 5)
-    );
-    let listed: Vec<(At, &str)> = intake
-        .rejected
-        .iter()
-        .map(|(place, reason)| (place.at, reason.as_str()))
-        .collect();
+    assert_eq!((intake.records, intake.used, intake.rejected_count), (8, 3, 5));
+    let listed: Vec<(At, &str)> =
+        intake.rejected.iter().map(|(place, reason)| (place.at, reason.as_str())).collect();
     assert_eq!(
         listed,
         [
             (At::Line(3, 1), "4 fields, the header has 5"),
             (At::Line(4, 1), "time is no time"),
-            (
-                At::Line(5, 1),
-                "the record has no time: it needs time, or first and last"
-            ),
+            (At::Line(5, 1), "the record has no time: it needs time, or first and last"),
             (At::Line(6, 1), "the record has no identity"),
             (At::Line(7, 1), "count is no whole number from 1 on"),
         ]
     );
-    assert!(
-        intake
-            .notes
-            .iter()
-            .any(|note| note.contains("no known word"))
-    );
-    let counts: Vec<(Outcome, u64)> = tables
-        .usage
-        .iter()
-        .map(|row| (row.outcome, row.count))
-        .collect();
+    assert!(intake.notes.iter().any(|note| note.contains("no known word")));
+    let counts: Vec<(Outcome, u64)> =
+        tables.usage.iter().map(|row| (row.outcome, row.count)).collect();
     assert_eq!(counts, [(Outcome::Allowed, 2), (Outcome::Undetermined, 1)]);
 }
 
@@ -129,38 +90,25 @@ fn broken_files_say_where() {
     let line = r#"{"identity":"x","action":"s:a","time":"2026-03-01"}"#;
     let cut = format!("{line}\n{{\"identity\": \"x\", \n{line}\n");
     let (tables, _, intakes) = read(&[(&USAGE, &cut)]);
-    assert_eq!(
-        (intakes[0].rejected[0].0.at, tables.usage[0].count),
-        (At::Line(2, 1), 2)
-    );
+    assert_eq!((intakes[0].rejected[0].0.at, tables.usage[0].count), (At::Line(2, 1), 2));
     let array = format!("[{line},\n{line},\n oops]");
     let (tables, _, intakes) = read(&[(&USAGE, &array)]);
     assert_eq!((tables.usage[0].count, intakes[0].rejected_count), (2, 1));
     let twice = r#"{"identity":"x","Identity":"y","action":"s:a","time":1}"#;
     let (_, _, intakes) = read(&[(&USAGE, twice)]);
-    assert_eq!(
-        intakes[0].rejected[0].1,
-        "a column stands twice in the record"
-    );
+    assert_eq!(intakes[0].rejected[0].1, "a column stands twice in the record");
     let (_, _, intakes) = read(&[(&USAGE, "identity,verb\nx,y\n")]);
     assert!(intakes[0].rejected[0].1.contains("no column action"));
     for (kind, text) in [
         (&GRANTS, "identity,action,effect\nx,s:a,maybe\n"),
         (&GRANTS, "identity,action,access\nx,s:a,sudo\n"),
         (&COVERAGE, "actions,from,to\n*,2026-02-01,2026-01-01\n"),
-        (
-            &COVERAGE,
-            "actions,from,to,gaps\n*,2026-01-01,2026-02-01,x\n",
-        ),
+        (&COVERAGE, "actions,from,to,gaps\n*,2026-01-01,2026-02-01,x\n"),
         (&IDENTITIES, "id,kind,third_party\nx,bot,perhaps\n"),
         (&CREDENTIALS, "identity,id,active\nx,k,soon\n"),
     ] {
         let (_, _, intakes) = read(&[(kind, text)]);
-        assert_eq!(
-            (intakes[0].used, intakes[0].rejected_count),
-            (0, 1),
-            "{text}"
-        );
+        assert_eq!((intakes[0].used, intakes[0].rejected_count), (0, 1), "{text}");
     }
 }
 
@@ -170,14 +118,7 @@ fn errors_without_an_outcome_are_no_use_and_no_denial() {
         x,s:a,2026-03-01,,timeout\nx,s:b,2026-03-01,,403\nx,s:c,2026-03-01,failure,\n";
     let (tables, _, _) = read(&[(&USAGE, text)]);
     let outcomes: Vec<Outcome> = tables.usage.iter().map(|row| row.outcome).collect();
-    assert_eq!(
-        outcomes,
-        [
-            Outcome::Undetermined,
-            Outcome::Denied,
-            Outcome::Undetermined
-        ]
-    );
+    assert_eq!(outcomes, [Outcome::Undetermined, Outcome::Denied, Outcome::Undetermined]);
 }
 
 #[test]
@@ -185,10 +126,7 @@ fn first_last_and_slots_are_kept() {
     let text = r#"{"identity":"x","action":"s:a","first":"2026-03-01T00:00:00Z","last":"2026-03-03T00:00:00Z","count":9,"slots":[1969344,1969400]}"#;
     let (tables, _, _) = read(&[(&USAGE, text)]);
     let row = &tables.usage[0];
-    assert_eq!(
-        (row.first, row.last),
-        (Time::parse("2026-03-01"), Time::parse("2026-03-03"))
-    );
+    assert_eq!((row.first, row.last), (Time::parse("2026-03-01"), Time::parse("2026-03-03")));
     assert_eq!((row.count, row.slots.len()), (9, 2));
     let (_, _, intakes) = read(&[(&USAGE, "identity,action,first\nx,s:a,2026-03-01\n")]);
     assert_eq!(intakes[0].rejected_count, 1);
@@ -236,21 +174,10 @@ fn a_later_record_of_an_identity_fills_gaps_only() {
 
 #[test]
 fn other_files_are_not_detected() {
-    for text in [
-        "",
-        "{",
-        "[]",
-        "plain words",
-        "{\"Records\":[]}",
-        "a,b,c\n1,2,3",
-        "- a\n- b\n",
-        "PAR1",
-    ] {
-        let sample = Sample {
-            path: "x",
-            head: text.as_bytes(),
-            is_whole: true,
-        };
+    for text in
+        ["", "{", "[]", "plain words", "{\"Records\":[]}", "a,b,c\n1,2,3", "- a\n- b\n", "PAR1"]
+    {
+        let sample = Sample { path: "x", head: text.as_bytes(), is_whole: true };
         assert!(Generic.detect(&sample).is_none(), "{text}");
     }
 }

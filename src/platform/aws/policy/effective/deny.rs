@@ -47,8 +47,7 @@ impl Tools<'_> {
     /// Whether a resource control policy leaves resources of the row alone, which may be of other accounts.
     fn is_elsewhere(&self, row: &Row, by: &Applied<'_>) -> bool {
         let is_own = |resource: &Str| {
-            let mut parts = resource.splitn(6, ':');
-            let account = parts.nth(4);
+            let account = resource.split(':').nth(4);
             let start = resource.find(['*', '?']).unwrap_or(resource.len());
             let known = memchr::memchr_iter(b':', resource.as_bytes()).nth(4);
             account == Some(self.account) && known.is_some_and(|known| known < start)

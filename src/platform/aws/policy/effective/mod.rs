@@ -81,7 +81,7 @@ impl<'a> Walk<'a> {
             let compiled = self.tools.compiled;
             let actions = compiled.actions(&bound.policy, is_shared, self.catalogue);
             for (statement, actions) in statements.zip(actions.iter()) {
-                if statement.allow == allow && !about.is_disjoint(&actions) {
+                if statement.allow == allow && !about.is_disjoint(actions) {
                     out.extend(Applied::of(bound, statement, actions.clone(), &self.scope));
                 }
             }
@@ -102,7 +102,7 @@ impl<'a> Walk<'a> {
             let Some(principals) = &from.statement.principals else {
                 continue;
             };
-            let naming = principals_apply(principals, true, self.caller);
+            let naming = principals_apply(principals, true, self.caller, false);
             let (by_role, itself) = (naming.by(NamedBy::Role), naming.by(NamedBy::Itself));
             let start = rows.len();
             if by_role != Truth::False && itself != Truth::True {
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
     /// Whether a resource policy's row may be about resources of the caller's account.
     fn is_own(&self, row: &Row) -> bool {
         row.resources.iter().any(|resource| {
-            let account = resource.splitn(6, ':').nth(4).unwrap_or("");
+            let account = resource.split(':').nth(4).unwrap_or("");
             let is_id = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
             !is_id || account == &*self.caller.account
         })
@@ -206,7 +206,7 @@ impl<'a> Walk<'a> {
             return rows;
         }
         for by in self.applied(bounds.iter().copied(), false, &union(&rows)) {
-            let truth = self.names(&by);
+            let truth = self.names(&by, layers.boundary != Limit::Absent);
             if truth != Truth::False {
                 rows = self.tools.deny(rows, &by, truth == Truth::True);
             }
@@ -215,10 +215,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a deny names the caller.
-    fn names(&self, by: &Applied<'_>) -> Truth {
+    fn names(&self, by: &Applied<'_>, is_bounded: bool) -> Truth {
         match (by.bound.layer, &by.statement.principals) {
             (Layer::Resource | Layer::Trust | Layer::Rcp, Some(principals)) => {
-                principals_apply(principals, false, self.caller).any()
+                principals_apply(principals, false, self.caller, is_bounded).any()
             }
             (Layer::Resource | Layer::Trust, None) => Truth::False,
             _ => Truth::True,
@@ -251,5 +251,6 @@ fn other(text: String) -> Condition {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ pub(super) fn pieces(template: &str, partition: &str, siblings: &[&str]) -> Vec<
         let Some(length) = rest[start..].find('}') else {
             break;
         };
-        out.extend(rest[..start].chars().map(Piece::Char));
+        out.extend(rest[..start].chars().map(fixed));
         let name = rest[start + 2..start + length].to_ascii_lowercase();
         let after = &rest[start + length + 1..];
         if name == "partition" {
@@ -36,8 +36,16 @@ pub(super) fn pieces(template: &str, partition: &str, siblings: &[&str]) -> Vec<
         }
         rest = after;
     }
-    out.extend(rest.chars().map(Piece::Char));
+    out.extend(rest.chars().map(fixed));
     out
+}
+
+/// A few templates hold a `*` of their own.
+fn fixed(character: char) -> Piece {
+    match character {
+        '*' => Piece::Any(Vec::new()),
+        other => Piece::Char(other),
+    }
 }
 
 fn excluded(name: &str, before: &str, after: &str, siblings: &[&str]) -> Vec<char> {
@@ -55,7 +63,7 @@ fn excluded(name: &str, before: &str, after: &str, siblings: &[&str]) -> Vec<cha
                 let tail = same_form(before, other);
                 tail.is_some_and(|tail| tail.starts_with('/'))
             };
-            if !holds_slashes && siblings.iter().any(|other| goes_on(&other)) {
+            if !holds_slashes && siblings.iter().any(goes_on) {
                 out.push('/');
             }
         }

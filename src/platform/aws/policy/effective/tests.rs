@@ -1,12 +1,9 @@
 use std::sync::{Arc, OnceLock};
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::catalogue::{Catalogue, Facts};
-use crate::model::{ActionId, Decision, Glob, GrantRow, Str, Time};
-use crate::platform::Verdict;
-use crate::platform::aws::policy::{Ask, Policy, decide};
+use crate::model::{ActionId, Decision, GrantRow, Str, Time};
+use crate::platform::aws::policy::Policy;
 
 pub(super) const ACCOUNT: &str = "111111111111";
 
@@ -37,7 +34,7 @@ pub(super) fn user() -> Caller {
     }
 }
 
-fn role() -> Caller {
+pub(super) fn role() -> Caller {
     let arn: Str = format!("arn:aws:iam::{ACCOUNT}:role/app").into();
     Caller {
         role_arn: Some(arn.clone()),
@@ -62,7 +59,7 @@ pub(super) fn bound(layer: Layer, name: &str, statements: &str) -> Bound {
     }
 }
 
-fn identity(statements: &[&str]) -> Layers {
+pub(super) fn identity(statements: &[&str]) -> Layers {
     let each = statements.iter().enumerate();
     Layers {
         identity: each
@@ -72,11 +69,11 @@ fn identity(statements: &[&str]) -> Layers {
     }
 }
 
-fn grants(layers: &Layers) -> GrantSet {
+pub(super) fn grants(layers: &Layers) -> GrantSet {
     effective(&user(), layers, &run().0, &run().1)
 }
 
-fn id(action: &str) -> ActionId {
+pub(super) fn id(action: &str) -> ActionId {
     run().0.id("aws", action).unwrap()
 }
 
@@ -336,313 +333,4 @@ fn a_resource_policy_grants_to_whom_it_names() {
             .rows
             .is_empty()
     );
-}
-
-// Random policies.
-
-fn pick(list: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
-    prop::sample::select(list)
-}
-
-const ACTIONS: &[&str] = &[
-    "*",
-    "s3:*",
-    "s3:Get*",
-    "s3:GetObject",
-    "s3:ListBucket",
-    "s3:DeleteBucket",
-    "s3:*Bucket*",
-    "sqs:*",
-    "sqs:SendMessage",
-    "ec2:DescribeInstances",
-    "iam:CreateUser",
-    "*:List*",
-];
-
-/// Patterns whose wildcards are not confined to a segment, so that reading them without segments is exact.
-const EXACT: &[&str] = &[
-    "*",
-    "arn:aws:s3:::data",
-    "arn:aws:s3:::data/*",
-    "arn:aws:s3:::*",
-    "arn:aws:s3:::*/x",
-    "arn:aws:s3:::d*",
-    "arn:aws:sqs:*:*:q",
-    "arn:aws:s3",
-    "arn:aws:s3:::${aws:username}/*",
-    "arn:aws:s3:::${aws:PrincipalTag/team}/*",
-    "arn:aws:s3:::${aws:PrincipalTag/else}/*",
-    "arn:aws:s3:::?ata/x",
-    "arn:aws:iam::111111111111:user/*",
-    "arn:aws:sqs:*:q",
-];
-
-const CONFINED: &[&str] = &[
-    "arn:aws:sqs:eu-*-1:*:q",
-    "arn:aws:s*:::data/*",
-    "arn:aws:sqs:e?-west-1:*",
-];
-
-const CONDITIONS: &[&str] = &[
-    r#"{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#,
-    r#"{"StringEquals":{"aws:username":"alice"}}"#,
-    r#"{"StringNotEquals":{"aws:PrincipalTag/team":"red"}}"#,
-    r#"{"Null":{"aws:TokenIssueTime":"true"}}"#,
-];
-
-fn statement(confined: bool, principal: bool) -> impl Strategy<Value = String> {
-    let resource = if confined {
-        prop_oneof![4 => pick(EXACT), 1 => pick(CONFINED)].boxed()
-    } else {
-        pick(EXACT).boxed()
-    };
-    (
-        prop::bool::weighted(0.7),
-        prop::bool::weighted(0.15),
-        prop::collection::vec(pick(ACTIONS), 1..3),
-        prop::bool::weighted(0.15),
-        prop::collection::vec(resource, 1..3),
-        prop::option::weighted(0.3, pick(CONDITIONS)),
-        pick(&[
-            "\"*\"",
-            r#"{"AWS":"111111111111"}"#,
-            r#"{"AWS":"arn:aws:iam::111111111111:user/alice"}"#,
-        ]),
-    )
-        .prop_map(
-            move |(allow, not_action, actions, not_resource, resources, condition, who)| {
-                let mut text = format!(
-                    r#"{{"Effect":"{}","{}Action":{actions:?},"{}Resource":{resources:?}"#,
-                    if allow { "Allow" } else { "Deny" },
-                    if not_action { "Not" } else { "" },
-                    if not_resource { "Not" } else { "" },
-                );
-                if let Some(condition) = condition {
-                    text += &format!(r#","Condition":{condition}"#);
-                }
-                if principal {
-                    text += &format!(r#","Principal":{who}"#);
-                }
-                text + "}"
-            },
-        )
-}
-
-fn document(confined: bool, principal: bool) -> impl Strategy<Value = String> {
-    prop::collection::vec(statement(confined, principal), 1..4).prop_map(|all| all.join(","))
-}
-
-fn layers(confined: bool) -> impl Strategy<Value = Layers> {
-    let own = move || document(confined, false);
-    (
-        prop::collection::vec(own(), 0..3),
-        prop::option::weighted(0.4, own()),
-        prop::option::weighted(0.2, own()),
-        prop::collection::vec(prop::collection::vec(own(), 1..3), 0..3),
-        prop::option::weighted(0.3, document(confined, true)),
-        prop::bool::weighted(0.1),
-    )
-        .prop_map(|(identity, boundary, session, scps, resource, partial)| {
-            let mut layers = self::identity(&[]);
-            for (at, text) in identity.iter().enumerate() {
-                layers
-                    .identity
-                    .push(bound(Layer::Identity, &format!("p{at}"), text));
-            }
-            if let Some(text) = boundary {
-                layers.boundary = Limit::Known(bound(Layer::Boundary, "boundary", &text));
-            }
-            layers
-                .session
-                .extend(session.map(|text| bound(Layer::Session, "session", &text)));
-            let level = |texts: &Vec<String>| -> Vec<Bound> {
-                texts
-                    .iter()
-                    .map(|text| bound(Layer::Scp, "scp", text))
-                    .collect()
-            };
-            let levels: Vec<Vec<Bound>> = scps.iter().map(level).collect();
-            layers.scps = if partial {
-                OrgLimit::Partial(levels.into_iter().flatten().collect())
-            } else if levels.is_empty() {
-                OrgLimit::Absent
-            } else {
-                OrgLimit::Levels(levels)
-            };
-            let resource = resource.map(|text| bound(Layer::Resource, "policy", &text));
-            layers.resource.extend(resource);
-            layers
-        })
-}
-
-/// Requests whose resources are of the types that the actions take.
-const REQUESTS: &[(&str, &[&str])] = &[
-    (
-        "s3:GetObject",
-        &[
-            "arn:aws:s3:::data/x",
-            "arn:aws:s3:::data/y",
-            "arn:aws:s3:::alice/x",
-            "arn:aws:s3:::red/k",
-        ],
-    ),
-    (
-        "s3:ListBucket",
-        &["arn:aws:s3:::data", "arn:aws:s3:::other"],
-    ),
-    ("s3:DeleteBucket", &["arn:aws:s3:::data", "arn:aws:s3:::dx"]),
-    ("s3:ListAllMyBuckets", &["*"]),
-    ("ec2:DescribeInstances", &["*"]),
-    ("iam:CreateUser", &["arn:aws:iam::111111111111:user/bob"]),
-    (
-        "sqs:SendMessage",
-        &[
-            "arn:aws:sqs:eu-west-1:111111111111:q",
-            "arn:aws:sqs:eu-west-1:111111111111:r",
-            "arn:aws:sqs:us-east-2:111111111111:q",
-        ],
-    ),
-];
-
-fn requests() -> impl Iterator<Item = (&'static str, &'static str)> {
-    REQUESTS
-        .iter()
-        .flat_map(|(action, resources)| resources.iter().map(move |resource| (*action, *resource)))
-}
-
-fn verdict(caller: &Caller, layers: &Layers, (action, resource): (&str, &str)) -> Verdict {
-    let context = Context::default();
-    let ask = Ask {
-        caller,
-        action,
-        resource,
-        resource_account: Some(ACCOUNT),
-        context: &context,
-    };
-    decide(&ask, layers).verdict
-}
-
-fn covers(row: &GrantRow, (action, resource): (&str, &str)) -> bool {
-    let resource = crate::platform::aws::policy::matching::decided_on(action, resource, "aws");
-    let matches = |pattern: &Str| Glob::new(pattern).matches(&resource);
-    row.actions.contains(id(action))
-        && row.resources.iter().any(matches)
-        && !row.except.iter().any(matches)
-}
-
-fn covered(set: &GrantSet, request: (&str, &str)) -> bool {
-    set.rows.iter().any(|row| covers(row, request))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_may_be_allowed_is_in_a_row(layers in layers(true), is_role in any::<bool>()) {
-        let caller = if is_role { role() } else { user() };
-        let set = effective(&caller, &layers, &run().0, &run().1);
-        for request in requests() {
-            if verdict(&caller, &layers, request) != Verdict::Deny {
-                prop_assert!(covered(&set, request), "{request:?}\n{:#?}", set.rows);
-            }
-        }
-    }
-
-    #[test]
-    fn what_a_row_allows_outright_is_allowed(layers in layers(false), is_role in any::<bool>()) {
-        let caller = if is_role { role() } else { user() };
-        let set = effective(&caller, &layers, &run().0, &run().1);
-        for request in requests() {
-            let verdict = verdict(&caller, &layers, request);
-            let certain = |row: &&GrantRow| row.decision == Decision::Allow && covers(row, request);
-            if set.rows.iter().any(|row| certain(&row)) {
-                prop_assert_eq!(verdict, Verdict::Allow, "{:?}\n{:#?}", request, set.rows);
-            } else if !covered(&set, request) {
-                prop_assert_eq!(verdict, Verdict::Deny);
-            }
-        }
-    }
-
-    #[test]
-    fn a_further_deny_or_boundary_adds_nothing(
-        layers in layers(true),
-        extra in document(true, false),
-        boundary in document(true, false),
-    ) {
-        let before = grants(&layers);
-        let mut denied = layers.clone();
-        denied.identity.push(bound(Layer::Identity, "extra", &extra.replace("Allow", "Deny")));
-        let mut bounded = layers.clone();
-        bounded.boundary = Limit::Known(bound(Layer::Boundary, "b", &boundary));
-        let without = Layers { boundary: Limit::Absent, ..layers.clone() };
-        for request in requests() {
-            if !covered(&before, request) {
-                prop_assert!(!covered(&grants(&denied), request), "{request:?}");
-            }
-            let (wide, narrow) = (grants(&without), grants(&bounded));
-            prop_assert!(covered(&wide, request) || !covered(&narrow, request), "{request:?}");
-            let order = |layers: &Layers| match verdict(&user(), layers, request) {
-                Verdict::Deny => 0,
-                Verdict::Unknown | Verdict::Conditional => 1,
-                Verdict::Allow => 2,
-            };
-            prop_assert!(order(&denied) <= order(&layers), "{request:?}");
-            prop_assert!(order(&bounded) <= order(&without), "{request:?}");
-        }
-    }
-}
-
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr, reason = "a measurement prints")]
-fn speed() {
-    let names: Vec<Str> = Catalogue::aws()
-        .actions
-        .iter()
-        .map(|a| a.name.clone())
-        .collect();
-    let scp = bound(Layer::Scp, "full", &allow(r#""*""#, r#""*""#));
-    let guard = bound(
-        Layer::Scp,
-        "guard",
-        r#"{"Effect":"Deny","NotAction":["iam:*","sts:*"],"Resource":"*",
-            "Condition":{"StringNotEquals":{"aws:RequestedRegion":["eu-west-1"]}}}"#,
-    );
-    let mut parse = std::time::Duration::ZERO;
-    let mut walk = parse;
-    let count = 2_000;
-    let _ = run();
-    for number in 0..count {
-        let start = std::time::Instant::now();
-        let mut texts = Vec::new();
-        for part in 0..3 {
-            let list: Vec<&str> = (0..20)
-                .map(|at| &*names[(number * 37 + part * 501 + at * 7) % names.len()])
-                .collect();
-            texts.push(format!(
-                r#"{{"Effect":"Allow","Action":{list:?},"Resource":["arn:aws:s3:::b{number}","arn:aws:s3:::b{number}/*"]}}"#
-            ).replace(r#"["arn:aws:s3:::b"#, if part == 0 { r#"["*","arn:aws:s3:::b"# } else { r#"["arn:aws:s3:::b"# }));
-        }
-        let mut layers = identity(&[&texts.join(",")]);
-        parse += start.elapsed();
-        layers.scps = OrgLimit::Levels(vec![vec![scp.clone()], vec![scp.clone(), guard.clone()]]);
-        let start = std::time::Instant::now();
-        let set = grants(&layers);
-        walk += start.elapsed();
-        assert!(!set.rows.is_empty());
-    }
-    eprintln!(
-        "parse {:?} walk {:?} each",
-        parse / count as u32,
-        walk / count as u32
-    );
-    let Ok(text) = std::fs::read_to_string("/work/shared/data/aws/evaluation-cases.jsonl") else {
-        return;
-    };
-    let start = std::time::Instant::now();
-    let lines: Vec<&str> = text.lines().collect();
-    for line in lines.iter().cycle().take(2_000) {
-        std::hint::black_box(crate::platform::aws::policy::cases::answer_line(line));
-    }
-    eprintln!("case {:?} each", start.elapsed() / 2_000);
 }
