@@ -20,6 +20,8 @@
 
 pub mod audit;
 pub mod catalogue;
+#[cfg(feature = "tables")]
+pub mod cli;
 pub mod diagnostic;
 pub mod evidence;
 pub mod findings;

@@ -39,7 +39,13 @@ pub(super) struct Source {
     #[arg(long, value_name = "TIME", value_parser = clock::as_of, help_heading = "Time")]
     as_of: Option<Time>,
     /// Threads; the report is the same bytes for any number
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Machine", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "Machine",
+        hide_default_value = true
+    )]
     threads: usize,
 }
 
@@ -133,7 +139,8 @@ fn known_kind(text: &str) -> Result<String, String> {
     if all.contains(&text) {
         return Ok(text.to_string());
     }
-    let near = nearest(text, &all).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let near =
+        nearest(text, &all).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
     Err(format!("no such kind{near}"))
 }
 
@@ -181,8 +188,9 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
         kind: args.kind.clone(),
         min_severity: args.min_severity,
     };
+    let words = filter.words();
     let report = filter.apply(report);
-    write(args, global, &report, targets)?;
+    write(args, global, &report, targets, words)?;
     if args.strict && evidence.has_rejects() {
         return Err(Diagnostic::error("evidence", "something was rejected, and --strict is set")
             .help("--table inputs lists it")
@@ -202,12 +210,16 @@ pub(super) fn pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> 
 fn targets(args: &Args) -> Result<Vec<Target>, Stop> {
     let mut targets = Vec::new();
     for path in &args.output {
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let extension =
+            path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let format = report::by_extension(extension).or(args.format).ok_or_else(|| {
             let all: Vec<&str> =
                 FORMATS.iter().flat_map(|format| format.extensions()).copied().collect();
-            Diagnostic::error("output", format!("no format has the extension of {}", path.display()))
-                .help(format!("use one of .{}, or --format", all.join(" .")))
+            Diagnostic::error(
+                "output",
+                format!("no format has the extension of {}", path.display()),
+            )
+            .help(format!("use one of .{}, or --format", all.join(" .")))
         })?;
         let file = if args.split_by.is_none() { Some(create(path)?) } else { None };
         targets.push(Target { path: path.clone(), format, file });
@@ -236,7 +248,13 @@ fn arguments(args: &Args) -> Vec<String> {
     out
 }
 
-fn write(args: &Args, global: Global, report: &Report, targets: Vec<Target>) -> Result<(), Stop> {
+fn write(
+    args: &Args,
+    global: Global,
+    report: &Report,
+    targets: Vec<Target>,
+    filters: Vec<String>,
+) -> Result<(), Stop> {
     let paths: Vec<String> =
         args.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     let mut view = View {
@@ -247,6 +265,7 @@ fn write(args: &Args, global: Global, report: &Report, targets: Vec<Target>) -> 
         all: args.all,
         expand: args.expand,
         command_paths: paths,
+        filters,
     };
     if targets.is_empty() {
         let format = args.format.or_else(|| report::by_id("table"));

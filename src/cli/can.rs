@@ -68,7 +68,8 @@ fn context(pairs: &[String]) -> Result<Vec<(String, Vec<String>)>, Stop> {
     let mut out: Vec<(String, Vec<String>)> = Vec::new();
     for pair in pairs {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
-            Diagnostic::error("can", format!("`{pair}` is no context")).help("write --context KEY=VALUE")
+            Diagnostic::error("can", format!("`{pair}` is no context"))
+                .help("write --context KEY=VALUE")
         })?;
         match out.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(key)) {
             Some((_, values)) => values.push(value.to_string()),
@@ -89,16 +90,25 @@ fn find<'a>(evidence: &'a Evidence, wanted: &str) -> Result<&'a Identity, Stop> 
     match (exact, matching.as_slice()) {
         (Some(one), _) => Ok(one),
         (None, [one]) => Ok(one),
-        (None, []) => Err(Diagnostic::error("can", format!("no identity `{wanted}` in the evidence"))
-            .help("authgap analyze PATH --table identities lists them")
-            .into()),
-        (None, many) => Err(Diagnostic::error("can", format!("{} identities match `{wanted}`", many.len()))
-            .help("give the whole id")
-            .into()),
+        (None, []) => {
+            Err(Diagnostic::error("can", format!("no identity `{wanted}` in the evidence"))
+                .help("authgap analyze PATH --table identities lists them")
+                .into())
+        }
+        (None, many) => {
+            Err(Diagnostic::error("can", format!("{} identities match `{wanted}`", many.len()))
+                .help("give the whole id")
+                .into())
+        }
     }
 }
 
-fn print(evidence: &Evidence, answer: &Answer, args: &Args, out: &mut dyn Write) -> std::io::Result<()> {
+fn print(
+    evidence: &Evidence,
+    answer: &Answer,
+    args: &Args,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     let word = format!("{:<11}", answer.verdict.as_str());
     let pad = " ".repeat(13);
     let by: Vec<String> = answer
@@ -110,8 +120,10 @@ fn print(evidence: &Evidence, answer: &Answer, args: &Args, out: &mut dyn Write)
                 None => format!("#{}", by.statement),
             };
             let level = by.level.map(|level| format!(" level {level}")).unwrap_or_default();
-            let place =
-                by.place.map(|place| format!(", {}", show_place(&place, &evidence.paths))).unwrap_or_default();
+            let place = by
+                .place
+                .map(|place| format!(", {}", show_place(&place, &evidence.paths)))
+                .unwrap_or_default();
             format!(
                 "statement {} of {} ({}{level}){place}",
                 show(&statement),

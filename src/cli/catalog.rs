@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::output::to_stdout;
 use super::Stop;
+use super::output::to_stdout;
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostic, show};
 use crate::model::Glob;

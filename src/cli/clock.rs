@@ -7,11 +7,13 @@ use crate::model::Time;
 /// Reads `--as-of`: a time, a date (which means its end, UTC), or `today`.
 pub(super) fn as_of(text: &str) -> Result<Time, String> {
     if text == "today" {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
         return Ok(Time::from_seconds(now.as_secs() as i64));
     }
-    let time = Time::parse(text)
-        .ok_or_else(|| format!("`{text}` is no time: write 2026-09-01, 2026-09-01T06:12:00Z or today"))?;
+    let time = Time::parse(text).ok_or_else(|| {
+        format!("`{text}` is no time: write 2026-09-01, 2026-09-01T06:12:00Z or today")
+    })?;
     let is_date = text.trim().len() == 10 && !text.trim().bytes().all(|byte| byte.is_ascii_digit());
     Ok(if is_date { time.plus_seconds(86_399) } else { time })
 }

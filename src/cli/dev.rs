@@ -42,8 +42,9 @@ pub(super) fn run(args: &Args) -> Result<u8, Stop> {
         if *check {
             stale.push(path.display().to_string());
         } else {
-            std::fs::write(&path, text)
-                .map_err(|error| Diagnostic::error("docs", format!("{}: {error}", path.display())))?;
+            std::fs::write(&path, text).map_err(|error| {
+                Diagnostic::error("docs", format!("{}: {error}", path.display()))
+            })?;
         }
     }
     if stale.is_empty() {
@@ -65,7 +66,9 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
 }
 
 fn findings() -> String {
-    let mut out = "# Kinds of findings\n\nMade by `authgap dev docs` from the registry of kinds.\n\n".to_string();
+    let mut out =
+        "# Kinds of findings\n\nMade by `authgap dev docs` from the registry of kinds.\n\n"
+            .to_string();
     out.push_str("| kind | what | since | frameworks |\n|---|---|---|---|\n");
     for kind in KINDS {
         let ids: Vec<String> =
@@ -84,7 +87,9 @@ fn findings() -> String {
 }
 
 fn columns() -> String {
-    let mut out = "# Columns of the tables\n\nMade by `authgap dev docs` from the definition of columns.\n".to_string();
+    let mut out =
+        "# Columns of the tables\n\nMade by `authgap dev docs` from the definition of columns.\n"
+            .to_string();
     for (table, columns) in report::columns::documentation() {
         let _ = writeln!(out, "\n## {table}\n\n| column | meaning |\n|---|---|");
         for (name, doc) in columns {
@@ -95,7 +100,8 @@ fn columns() -> String {
 }
 
 fn cli() -> String {
-    let mut out = "# Commands\n\nMade by `authgap dev docs` from the program's own help.\n".to_string();
+    let mut out =
+        "# Commands\n\nMade by `authgap dev docs` from the program's own help.\n".to_string();
     let mut command = Cli::command().term_width(100);
     let _ = write!(out, "\n```text\n{}```\n", command.render_help());
     let names: Vec<String> = command

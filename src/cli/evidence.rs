@@ -2,8 +2,8 @@
 
 use clap::Args as ClapArgs;
 
-use super::output::to_stdout;
 use super::Stop;
+use super::output::to_stdout;
 use crate::diagnostic::Diagnostic;
 use crate::platform::{self, PLATFORMS};
 

@@ -51,8 +51,10 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
         all: true,
         expand: false,
         command_paths: args.from.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        filters: Vec::new(),
     };
-    let is_fingerprint = args.what.len() >= 6 && args.what.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_fingerprint =
+        args.what.len() >= 6 && args.what.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_fingerprint {
         let matching: Vec<_> = report
             .findings
@@ -60,7 +62,9 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
             .filter(|finding| finding.fingerprint.starts_with(&args.what.to_ascii_lowercase()))
             .collect();
         match matching.as_slice() {
-            [one] => return to_stdout(|out| report::explain::explain_finding(&report, one, &view, out)),
+            [one] => {
+                return to_stdout(|out| report::explain::explain_finding(&report, one, &view, out));
+            }
             [] => {}
             many => {
                 return Err(Diagnostic::error(
@@ -77,13 +81,18 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
         .identities
         .iter()
         .find(|one| *one.id == *args.what || *one.name == *args.what)
-        .or_else(|| report.identities.iter().find(|one| glob.matches(&one.id) || glob.matches(&one.name)));
+        .or_else(|| {
+            report.identities.iter().find(|one| glob.matches(&one.id) || glob.matches(&one.name))
+        });
     match found {
         Some(one) => to_stdout(|out| report::explain::explain_identity(&report, one, &view, out)),
-        None => Err(Diagnostic::error("explain", format!("no kind, finding or identity `{}`", args.what))
-            .note(format!("kinds: {}", ids.join(", ")))
-            .help("identities: authgap analyze PATH --table identities")
-            .into()),
+        None => Err(Diagnostic::error(
+            "explain",
+            format!("no kind, finding or identity `{}`", args.what),
+        )
+        .note(format!("kinds: {}", ids.join(", ")))
+        .help("identities: authgap analyze PATH --table identities")
+        .into()),
     }
 }
 
@@ -91,8 +100,9 @@ fn load(args: &Args, global: Global) -> Result<Report, Stop> {
     if let [path] = args.from.as_slice()
         && path.is_file()
     {
-        let bytes = std::fs::read(path)
-            .map_err(|error| Diagnostic::error("explain", format!("{}: {error}", path.display())))?;
+        let bytes = std::fs::read(path).map_err(|error| {
+            Diagnostic::error("explain", format!("{}: {error}", path.display()))
+        })?;
         if memchr::memmem::find(&bytes[..bytes.len().min(256)], b"\"authgap-report/").is_some() {
             return report::json::read(&bytes)
                 .map_err(|reason| Diagnostic::error("explain", reason).into());

@@ -1,6 +1,10 @@
 //! The command line: one file a subcommand, no logic beyond arguments and printing.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this module is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what this module is for"
+)]
 
 mod analyze;
 mod can;
@@ -208,7 +212,13 @@ mod tests {
             with_default_command(args(&["authgap", "fixtures"])),
             args(&["authgap", "analyze", "fixtures"])
         );
-        assert_eq!(with_default_command(args(&["authgap", "can", "x"])), args(&["authgap", "can", "x"]));
-        assert_eq!(with_default_command(args(&["authgap", "--help"])), args(&["authgap", "--help"]));
+        assert_eq!(
+            with_default_command(args(&["authgap", "can", "x"])),
+            args(&["authgap", "can", "x"])
+        );
+        assert_eq!(
+            with_default_command(args(&["authgap", "--help"])),
+            args(&["authgap", "--help"])
+        );
     }
 }

@@ -56,7 +56,9 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
         );
     }
     if args.strict && logs.has_rejects {
-        return Err(Diagnostic::error("evidence", "something was rejected, and --strict is set").into());
+        return Err(
+            Diagnostic::error("evidence", "something was rejected, and --strict is set").into()
+        );
     }
     Ok(0)
 }

@@ -217,9 +217,8 @@ fn times(table: &DataFrame, name: &str) -> Result<Vec<Option<Time>>, PolarsError
 
 fn lists(table: &DataFrame, name: &str) -> Result<Vec<BTreeSet<Str>>, PolarsError> {
     let column = table.column(name)?.list()?;
-    column
-        .into_iter()
-        .map(|series| match series {
+    (0..column.len())
+        .map(|at| match column.get_as_series(at) {
             None => Ok(BTreeSet::new()),
             Some(series) => Ok(series.str()?.iter().flatten().map(Str::from).collect()),
         })

@@ -140,10 +140,7 @@ pub fn caller(arn: &str) -> Result<Caller, String> {
 }
 
 fn context(given: &serde_json::Map<String, Value>) -> Result<Context, String> {
-    let mut context = Context {
-        complete: true,
-        ..Context::default()
-    };
+    let mut context = Context { complete: true, ..Context::default() };
     for (key, value) in given {
         let scalar = |value: &Value| match value {
             Value::String(text) => Ok(Str::from(text.as_str())),
@@ -199,11 +196,7 @@ impl Binder {
             }
             out.push(bounds);
         }
-        Ok(if out.is_empty() {
-            OrgLimit::Absent
-        } else {
-            OrgLimit::Levels(out)
-        })
+        Ok(if out.is_empty() { OrgLimit::Absent } else { OrgLimit::Levels(out) })
     }
 }
 
@@ -212,9 +205,7 @@ fn layers(case: &Case<'_>) -> Result<Layers, String> {
     let mut layers = Layers::default();
     for attached in &case.identity {
         let entry = (&*attached.name, attached.policy);
-        layers
-            .identity
-            .push(binder.bind(entry, Layer::Identity, None)?);
+        layers.identity.push(binder.bind(entry, Layer::Identity, None)?);
     }
     let is_there = |raw: &&RawValue| raw.get() != "null";
     if let Some(policy) = case.boundary.filter(is_there) {

@@ -4,10 +4,8 @@ use super::*;
 
 /// A file that comes with the project's shared evidence, which a plain checkout lacks.
 fn shared(path: &str) -> Option<String> {
-    let root = std::env::var_os("AUTHGAP_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("AUTHGAP_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     std::fs::read_to_string(root.join(path)).ok()
 }
 
@@ -82,14 +80,7 @@ fn what_cannot_be_decided_is_an_error_with_its_reason() {
     assert!(answer["reason"].as_str().unwrap().contains("StringSame"));
     let answer = with(r#","identity":[{"name":"p","policy":{"Statement":{"Effect":"allow"}}}]"#);
     assert_eq!(answer["decision"], "error");
-    for line in [
-        "",
-        "{",
-        "[]",
-        "null",
-        r#"{"id":"x"}"#,
-        r#"{"id":"x","principal":"me"}"#,
-    ] {
+    for line in ["", "{", "[]", "null", r#"{"id":"x"}"#, r#"{"id":"x","principal":"me"}"#] {
         let answer: Value = serde_json::from_str(&answer_line(line)).unwrap();
         assert_eq!(answer["decision"], "error", "{line}");
     }

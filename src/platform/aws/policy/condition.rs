@@ -109,12 +109,7 @@ impl Operator {
         if comparison == Comparison::Null && if_exists {
             return None;
         }
-        Some(Operator {
-            quantifier,
-            comparison,
-            negated,
-            if_exists,
-        })
+        Some(Operator { quantifier, comparison, negated, if_exists })
     }
 }
 
@@ -191,17 +186,11 @@ pub fn holds(test: &Test, variables: bool, scope: &Scope<'_>) -> Truth {
         .map(|value| Expected::of(value, operator.comparison, variables, scope))
         .collect();
     let one = |value: &str| {
-        let any = expected
-            .iter()
-            .map(|expected| expected.matches(operator.comparison, value));
+        let any = expected.iter().map(|expected| expected.matches(operator.comparison, value));
         any.fold(Truth::False, Truth::or)
     };
     let signed = |value: &str| {
-        if operator.negated {
-            !one(value)
-        } else {
-            one(value)
-        }
+        if operator.negated { !one(value) } else { one(value) }
     };
     let values = lookup.values();
     match operator.quantifier {
@@ -226,10 +215,7 @@ impl<'a> Expected<'a> {
         let wild = matches!(comparison, Comparison::Like | Comparison::Arn);
         // Variables are not allowed with the other types (reference_policies_variables, "Where you can use").
         let allowed = wild
-            || matches!(
-                comparison,
-                Comparison::Text | Comparison::TextFold | Comparison::Bool
-            );
+            || matches!(comparison, Comparison::Text | Comparison::TextFold | Comparison::Bool);
         if variables && allowed && text.contains("${") {
             return match variable::value(text, wild, scope) {
                 Expanded::Nothing => Expected::Nothing,
@@ -364,11 +350,7 @@ fn in_network(address: &str, network: &str) -> bool {
         Some((base, length)) => (base, length.parse::<u32>().ok()),
         None => (network, Some(128)),
     };
-    let pair = address
-        .trim()
-        .parse::<IpAddr>()
-        .ok()
-        .zip(base.trim().parse::<IpAddr>().ok());
+    let pair = address.trim().parse::<IpAddr>().ok().zip(base.trim().parse::<IpAddr>().ok());
     let Some((pair, length)) = pair.zip(length) else {
         return false;
     };
@@ -400,11 +382,7 @@ pub fn text(test: &Test) -> String {
 
 /// The condition of an allow that a test becomes when the context decides it.
 pub fn condition(test: &Test) -> Condition {
-    Condition {
-        text: text(test).into(),
-        key: test.key.clone(),
-        class: class(&test.key),
-    }
+    Condition { text: text(test).into(), key: test.key.clone(), class: class(&test.key) }
 }
 
 /// The condition that a possible deny becomes: all tests must hold for it to deny, so they are one condition.
@@ -420,11 +398,7 @@ pub fn unless(tests: &[&Test], on: Option<&str>) -> Condition {
     let label = |test: &&&Test| class(&test.key) == ConditionClass::DataLabel;
     let key = tests.iter().find(label).or(tests.first());
     let key: Str = key.map_or_else(|| "".into(), |test| test.key.clone());
-    Condition {
-        text: whole.into(),
-        class: class(&key),
-        key,
-    }
+    Condition { text: whole.into(), class: class(&key), key }
 }
 
 /// The class of a condition key, which is given in lower case (`docs/evaluation.md`, "Condition classes"; the
@@ -499,11 +473,7 @@ pub fn all_hold<'a>(
             Truth::True => {}
         }
     }
-    let truth = if open.is_empty() {
-        Truth::True
-    } else {
-        Truth::Unknown
-    };
+    let truth = if open.is_empty() { Truth::True } else { Truth::Unknown };
     (truth, open)
 }
 

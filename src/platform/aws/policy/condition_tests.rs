@@ -12,19 +12,12 @@ fn test(operator: &str, key: &str, values: &[&str]) -> Test {
 }
 
 fn truth(operator: &str, values: &[&str], given: Option<&[&str]>, complete: bool) -> Truth {
-    let mut context = Context {
-        complete,
-        ..Context::default()
-    };
+    let mut context = Context { complete, ..Context::default() };
     if let Some(given) = given {
         let given = given.iter().map(|value| Str::from(*value)).collect();
         context.known.insert("k".into(), given);
     }
-    let scope = Scope {
-        context: &context,
-        caller: None,
-        resource_account: None,
-    };
+    let scope = Scope { context: &context, caller: None, resource_account: None };
     holds(&test(operator, "K", values), true, &scope)
 }
 
@@ -47,11 +40,7 @@ fn an_absent_key_is_false_true_when_negated_and_unknown_when_not_given() {
         ("NumericLessThan", False),
     ] {
         assert_eq!(truth(operator, &["x"], None, true), expected, "{operator}");
-        assert_eq!(
-            truth(operator, &["x"], Some(&[]), true),
-            expected,
-            "{operator}"
-        );
+        assert_eq!(truth(operator, &["x"], Some(&[]), true), expected, "{operator}");
         assert_eq!(truth(operator, &["x"], None, false), Unknown, "{operator}");
     }
     assert_eq!(truth("Null", &["true"], None, true), True);
@@ -62,10 +51,7 @@ fn an_absent_key_is_false_true_when_negated_and_unknown_when_not_given() {
 
 #[test]
 fn unknown_operators_decide_nothing() {
-    assert_eq!(
-        truth("StringSame", &["x"], Some(&["x"]), true),
-        Truth::Unknown
-    );
+    assert_eq!(truth("StringSame", &["x"], Some(&["x"]), true), Truth::Unknown);
     assert_eq!(Operator::parse("NullIfExists"), None);
     assert_eq!(Operator::parse("ForSome:StringLike"), None);
     let text = text(&test("StringSame", "a:b", &["x", "y"]));
@@ -78,21 +64,9 @@ fn values_are_or_and_under_negation_nor() {
     assert!(!holds_with("StringNotEquals", &["a", "b"], &["b"]));
     assert!(holds_with("StringNotEquals", &["a", "b"], &["c"]));
     assert!(holds_with("ForAnyValue:StringEquals", &["a"], &["a", "z"]));
-    assert!(!holds_with(
-        "ForAllValues:StringEquals",
-        &["a"],
-        &["a", "z"]
-    ));
-    assert!(holds_with(
-        "ForAnyValue:StringNotEquals",
-        &["a"],
-        &["a", "z"]
-    ));
-    assert!(!holds_with(
-        "ForAllValues:StringNotEquals",
-        &["a"],
-        &["a", "z"]
-    ));
+    assert!(!holds_with("ForAllValues:StringEquals", &["a"], &["a", "z"]));
+    assert!(holds_with("ForAnyValue:StringNotEquals", &["a"], &["a", "z"]));
+    assert!(!holds_with("ForAllValues:StringNotEquals", &["a"], &["a", "z"]));
 }
 
 #[test]
@@ -118,11 +92,7 @@ fn texts_are_compared_with_case_unless_the_operator_says_otherwise() {
 #[test]
 fn numbers_are_compared_as_decimals() {
     assert!(holds_with("NumericEquals", &["0.30"], &["00.3"]));
-    assert!(holds_with(
-        "NumericGreaterThan",
-        &["9007199254740992"],
-        &["9007199254740993"]
-    ));
+    assert!(holds_with("NumericGreaterThan", &["9007199254740992"], &["9007199254740993"]));
     assert!(holds_with("NumericLessThan", &["-1.5"], &["-2"]));
     assert!(holds_with("NumericEquals", &["0"], &["-0.0"]));
     assert!(holds_with("NumericLessThanEquals", &["10"], &["9.99"]));
@@ -132,11 +102,7 @@ fn numbers_are_compared_as_decimals() {
 
 #[test]
 fn dates_are_years_days_times_and_epoch_seconds() {
-    assert!(holds_with(
-        "DateLessThan",
-        &["2026-06-30T00:00:00Z"],
-        &["2026-06-29T23:59:59.9Z"]
-    ));
+    assert!(holds_with("DateLessThan", &["2026-06-30T00:00:00Z"], &["2026-06-29T23:59:59.9Z"]));
     assert!(holds_with(
         "DateGreaterThan",
         &["2026-06-30T00:00:00.1Z"],
@@ -144,53 +110,21 @@ fn dates_are_years_days_times_and_epoch_seconds() {
     ));
     assert!(holds_with("DateEquals", &["2026-01-01"], &["2026"]));
     assert!(holds_with("DateEquals", &["1970-01-01T00:01:00Z"], &["60"]));
-    assert!(holds_with(
-        "DateEquals",
-        &["2026-06-01T02:00+02:00"],
-        &["2026-06-01T00:00Z"]
-    ));
-    assert!(holds_with(
-        "DateGreaterThanEquals",
-        &["2026-05"],
-        &["2026-05-01T00:00:00Z"]
-    ));
+    assert!(holds_with("DateEquals", &["2026-06-01T02:00+02:00"], &["2026-06-01T00:00Z"]));
+    assert!(holds_with("DateGreaterThanEquals", &["2026-05"], &["2026-05-01T00:00:00Z"]));
 }
 
 #[test]
 fn addresses_are_in_networks_of_their_own_family() {
-    assert!(holds_with(
-        "IpAddress",
-        &["203.0.113.0/24"],
-        &["203.0.113.255"]
-    ));
-    assert!(!holds_with(
-        "IpAddress",
-        &["203.0.113.0/24"],
-        &["203.0.114.0"]
-    ));
+    assert!(holds_with("IpAddress", &["203.0.113.0/24"], &["203.0.113.255"]));
+    assert!(!holds_with("IpAddress", &["203.0.113.0/24"], &["203.0.114.0"]));
     assert!(holds_with("IpAddress", &["203.0.113.7"], &["203.0.113.7"]));
     assert!(holds_with("IpAddress", &["0.0.0.0/0"], &["8.8.8.8"]));
     assert!(!holds_with("IpAddress", &["0.0.0.0/0"], &["2001:db8::1"]));
-    assert!(holds_with(
-        "IpAddress",
-        &["2001:DB8:1234::/48"],
-        &["2001:db8:1234:ffff::1"]
-    ));
-    assert!(!holds_with(
-        "IpAddress",
-        &["2001:DB8:1234::/48"],
-        &["2001:db8:1235::1"]
-    ));
-    assert!(!holds_with(
-        "IpAddress",
-        &["203.0.113.0/33"],
-        &["203.0.113.0"]
-    ));
-    assert!(holds_with(
-        "NotIpAddress",
-        &["10.0.0.0/8"],
-        &["not an address"]
-    ));
+    assert!(holds_with("IpAddress", &["2001:DB8:1234::/48"], &["2001:db8:1234:ffff::1"]));
+    assert!(!holds_with("IpAddress", &["2001:DB8:1234::/48"], &["2001:db8:1235::1"]));
+    assert!(!holds_with("IpAddress", &["203.0.113.0/33"], &["203.0.113.0"]));
+    assert!(holds_with("NotIpAddress", &["10.0.0.0/8"], &["not an address"]));
 }
 
 #[test]

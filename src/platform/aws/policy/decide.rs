@@ -93,9 +93,7 @@ fn plain(verdict: Verdict, reason: String) -> Answer {
 /// All statements that certainly deny; the reason names the first one's layer.
 fn explicit_deny(denies: &[&Hit<'_>]) -> Answer {
     let certain = || denies.iter().filter(|hit| hit.truth == Truth::True);
-    let layer = certain()
-        .next()
-        .map_or("identity", |hit| hit.bound.layer.as_str());
+    let layer = certain().next().map_or("identity", |hit| hit.bound.layer.as_str());
     let mut answer = plain(Verdict::Deny, format!("explicit-{layer}"));
     answer.by = certain().map(|hit| hit.by()).collect();
     answer
@@ -111,30 +109,18 @@ struct Pair {
 impl Pair {
     const YES: Pair = Pair::sure(Truth::True);
     /// A policy decides that is not in the evidence.
-    const MISSING: Pair = Pair {
-        worst: Truth::False,
-        best: Truth::True,
-    };
+    const MISSING: Pair = Pair { worst: Truth::False, best: Truth::True };
 
     const fn sure(truth: Truth) -> Pair {
-        Pair {
-            worst: truth,
-            best: truth,
-        }
+        Pair { worst: truth, best: truth }
     }
 
     fn and(self, other: Pair) -> Pair {
-        Pair {
-            worst: self.worst.and(other.worst),
-            best: self.best.and(other.best),
-        }
+        Pair { worst: self.worst.and(other.worst), best: self.best.and(other.best) }
     }
 
     fn or(self, other: Pair) -> Pair {
-        Pair {
-            worst: self.worst.or(other.worst),
-            best: self.best.or(other.best),
-        }
+        Pair { worst: self.worst.or(other.worst), best: self.best.or(other.best) }
     }
 }
 
@@ -200,10 +186,7 @@ impl<'a> Request<'a> {
         let parts: Vec<&str> = ask.resource.splitn(6, ':').collect();
         let is_account = |text: &&str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
         let of_arn = parts.get(4).copied().filter(is_account);
-        let account = ask
-            .resource_account
-            .filter(|text| !text.is_empty())
-            .or(of_arn);
+        let account = ask.resource_account.filter(|text| !text.is_empty()).or(of_arn);
         let service = ask.action.split(':').next().unwrap_or("");
         let is = |wanted: &str| service.eq_ignore_ascii_case(wanted);
         let named = |kind: &str, start: &str| {
@@ -255,11 +238,7 @@ impl<'a> Request<'a> {
             return None;
         }
         let variables = bound.policy.has_variables;
-        let reading = Reading {
-            short: is_short(bound.layer),
-            variables,
-            scope: self.scope,
-        };
+        let reading = Reading { short: is_short(bound.layer), variables, scope: self.scope };
         let on = matching::resources_apply(statement.resources.as_ref(), &self.resource, &reading);
         if on == Truth::False {
             return None;
@@ -273,14 +252,7 @@ impl<'a> Request<'a> {
         if naming.any() == Truth::Unknown {
             notes.push("the name of the session".to_string());
         }
-        (truth != Truth::False).then_some(Hit {
-            bound,
-            statement,
-            naming,
-            truth,
-            open,
-            notes,
-        })
+        (truth != Truth::False).then_some(Hit { bound, statement, naming, truth, open, notes })
     }
 
     fn naming(&self, layer: Layer, statement: &Statement) -> Naming {
@@ -320,22 +292,17 @@ impl<'a> Request<'a> {
     /// What the evidence lacks that could change an answer other than a deny.
     fn missing(&self, layers: &Layers) -> Vec<String> {
         let attached = layers.missing.iter();
-        let mut out: Vec<String> = attached
-            .map(|name| format!("attached policy {name} is not in the evidence"))
-            .collect();
+        let mut out: Vec<String> =
+            attached.map(|name| format!("attached policy {name} is not in the evidence")).collect();
         if let Limit::Missing(name) = &layers.boundary {
-            out.push(format!(
-                "permissions boundary {name} is not in the evidence"
-            ));
+            out.push(format!("permissions boundary {name} is not in the evidence"));
         }
         if self.lacks_session(layers) && !self.is_complete() {
             out.push("the policy of the federated session is not in the evidence".to_string());
         }
         for (limit, what) in [(&layers.scps, "service"), (&layers.rcps, "resource")] {
             if matches!(limit, OrgLimit::Partial(_)) {
-                out.push(format!(
-                    "not all {what} control policies are in the evidence"
-                ));
+                out.push(format!("not all {what} control policies are in the evidence"));
             }
         }
         if self.lacks_resource(layers) && !self.is_complete() {
@@ -370,9 +337,7 @@ pub(super) fn is_service_linked(caller: &Caller) -> bool {
 /// Whether resource control policies apply to an action.
 pub(super) fn supports_rcp(service: &str, action: &str) -> bool {
     let services = &Catalogue::aws().rcp_services;
-    let is_listed = services
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(service));
+    let is_listed = services.iter().any(|name| name.eq_ignore_ascii_case(service));
     (is_listed || services.is_empty()) && !action.eq_ignore_ascii_case("kms:RetireGrant")
 }
 
@@ -420,13 +385,7 @@ impl<'a> Findings<'a> {
 
     /// Denies that apply or may, in the order in which the guide lists the policy types.
     fn denies(&self) -> Vec<&Hit<'a>> {
-        let rest = [
-            &self.rcps,
-            &self.resource,
-            &self.identity,
-            &self.boundary,
-            &self.session,
-        ];
+        let rest = [&self.rcps, &self.resource, &self.identity, &self.boundary, &self.session];
         let all = self.scps.iter().chain(rest);
         all.flat_map(|found| &found.denies).collect()
     }
@@ -555,10 +514,7 @@ impl Paths {
         };
         let layer = first(|pair| pair.best == Truth::False)
             .or_else(|| first(|pair| pair.worst == Truth::False));
-        format!(
-            "implicit-{}",
-            layer.map_or("identity", |(_, layer)| layer.as_str())
-        )
+        format!("implicit-{}", layer.map_or("identity", |(_, layer)| layer.as_str()))
     }
 
     /// The layer that grants.

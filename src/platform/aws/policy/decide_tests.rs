@@ -28,10 +28,7 @@ const NO_TLS: &str = r#"{"Effect":"Deny","Action":"*","Resource":"*",
     "Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#;
 
 fn identity(statements: &str) -> Layers {
-    Layers {
-        identity: vec![bound(Layer::Identity, "p", statements)],
-        ..Layers::default()
-    }
+    Layers { identity: vec![bound(Layer::Identity, "p", statements)], ..Layers::default() }
 }
 
 fn answer_to(who: &str, action: &str, resource: &str, account: &str, layers: &Layers) -> Answer {
@@ -71,10 +68,7 @@ fn a_possible_deny_is_named_with_unless() {
 #[test]
 fn a_possible_deny_of_what_nothing_allows_is_no_question() {
     let answer = answer(&identity(NO_TLS));
-    assert_eq!(
-        (answer.verdict, &*answer.reason),
-        (Verdict::Deny, "implicit-identity")
-    );
+    assert_eq!((answer.verdict, &*answer.reason), (Verdict::Deny, "implicit-identity"));
 }
 
 #[test]
@@ -93,22 +87,13 @@ fn a_missing_attached_policy_leaves_an_allow_and_opens_a_deny() {
     layers.missing = vec!["m".into()];
     let allowed = answer(&layers);
     assert_eq!(allowed.verdict, Verdict::Allow);
-    assert_eq!(
-        allowed.missing,
-        ["attached policy m is not in the evidence"]
-    );
+    assert_eq!(allowed.missing, ["attached policy m is not in the evidence"]);
     layers.identity.clear();
     let open = answer(&layers);
-    assert_eq!(
-        (open.verdict, &*open.reason),
-        (Verdict::Unknown, "implicit-identity")
-    );
+    assert_eq!((open.verdict, &*open.reason), (Verdict::Unknown, "implicit-identity"));
     layers.boundary = Limit::Known(bound(Layer::Boundary, "b", NO_TLS));
     let denied = answer(&layers);
-    assert_eq!(
-        (denied.verdict, &*denied.reason),
-        (Verdict::Deny, "implicit-boundary")
-    );
+    assert_eq!((denied.verdict, &*denied.reason), (Verdict::Deny, "implicit-boundary"));
     assert!(denied.missing.is_empty());
 }
 
@@ -117,10 +102,7 @@ fn a_missing_boundary_is_unknown_unless_something_else_decides() {
     let mut layers = identity(ALL);
     layers.boundary = Limit::Missing("b".into());
     let open = answer(&layers);
-    assert_eq!(
-        (open.verdict, &*open.reason),
-        (Verdict::Unknown, "implicit-boundary")
-    );
+    assert_eq!((open.verdict, &*open.reason), (Verdict::Unknown, "implicit-boundary"));
     layers.identity = vec![bound(Layer::Identity, "p", &ALL.replace("Allow", "Deny"))];
     assert_eq!(answer(&layers).reason, "explicit-identity");
     layers.identity.clear();
@@ -140,10 +122,7 @@ fn partial_organisation_policies_only_deny() {
     layers.scps = OrgLimit::Partial(vec![bound(Layer::Scp, "s", &ec2)]);
     let allowed = answer(&layers);
     assert_eq!(allowed.verdict, Verdict::Allow);
-    assert_eq!(
-        allowed.missing,
-        ["not all service control policies are in the evidence"]
-    );
+    assert_eq!(allowed.missing, ["not all service control policies are in the evidence"]);
     let deny = ALL.replace("Allow", "Deny");
     layers.scps = OrgLimit::Partial(vec![bound(Layer::Scp, "s", &deny)]);
     assert_eq!(answer(&layers).reason, "explicit-scp");
@@ -153,20 +132,11 @@ fn partial_organisation_policies_only_deny() {
 fn a_resource_policy_that_must_take_part_and_is_missing_is_unknown() {
     let layers = identity(ALL);
     let cross = answer_to(ALICE, "s3:GetObject", OBJECT, "222222222222", &layers);
-    assert_eq!(
-        (cross.verdict, &*cross.reason),
-        (Verdict::Unknown, "implicit-resource")
-    );
-    assert_eq!(
-        cross.missing,
-        [format!("the policy of {OBJECT} is not in the evidence")]
-    );
+    assert_eq!((cross.verdict, &*cross.reason), (Verdict::Unknown, "implicit-resource"));
+    assert_eq!(cross.missing, [format!("the policy of {OBJECT} is not in the evidence")]);
     let role = "arn:aws:iam::111111111111:role/target";
     let assume = answer_to(ALICE, "sts:AssumeRole", role, "111111111111", &layers);
-    assert_eq!(
-        (assume.verdict, &*assume.reason),
-        (Verdict::Unknown, "implicit-trust")
-    );
+    assert_eq!((assume.verdict, &*assume.reason), (Verdict::Unknown, "implicit-trust"));
 }
 
 #[test]
@@ -176,13 +146,7 @@ fn resource_control_policies_spare_services_without_support_and_service_linked_r
     layers.rcps = OrgLimit::Levels(vec![vec![bound(Layer::Rcp, "r", deny)]]);
     assert_eq!(answer(&layers).reason, "explicit-rcp");
     let topic = "arn:aws:lambda:eu-west-1:111111111111:function:f";
-    let other = answer_to(
-        ALICE,
-        "lambda:InvokeFunction",
-        topic,
-        "111111111111",
-        &layers,
-    );
+    let other = answer_to(ALICE, "lambda:InvokeFunction", topic, "111111111111", &layers);
     assert_eq!(other.verdict, Verdict::Allow);
     let linked =
         "arn:aws:iam::111111111111:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX";
@@ -227,8 +191,5 @@ fn a_deny_names_every_denying_statement() {
     layers.session = vec![bound(Layer::Session, "s", &deny)];
     let answer = answer(&layers);
     let names: Vec<&str> = answer.by.iter().map(|by| &*by.policy).collect();
-    assert_eq!(
-        (names, &*answer.reason),
-        (vec!["p", "s"], "explicit-identity")
-    );
+    assert_eq!((names, &*answer.reason), (vec!["p", "s"], "explicit-identity"));
 }

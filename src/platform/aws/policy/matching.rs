@@ -170,12 +170,8 @@ fn arn_matches(pattern: &[Token], resource: &str, short: bool) -> bool {
 /// A short ARN with `*` for each missing segment; `None` if the pattern is not short, or not an ARN.
 fn complete(pattern: &[Token]) -> Option<Vec<Token>> {
     let colons = pattern.iter().filter(|token| **token == COLON).count();
-    let is_arn = pattern.starts_with(&[
-        Token::Byte(b'a'),
-        Token::Byte(b'r'),
-        Token::Byte(b'n'),
-        COLON,
-    ]);
+    let is_arn =
+        pattern.starts_with(&[Token::Byte(b'a'), Token::Byte(b'r'), Token::Byte(b'n'), COLON]);
     let mut whole = pattern.to_vec();
     for _ in colons..5 {
         whole.extend([COLON, Token::Star]);

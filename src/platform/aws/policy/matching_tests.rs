@@ -7,18 +7,9 @@ fn arn(pattern: &str, text: &str) -> bool {
 
 #[test]
 fn a_star_within_a_segment_stays_in_it_and_one_at_its_end_runs_on() {
-    assert!(arn(
-        "arn:aws:dynamodb:*:table/x",
-        "arn:aws:dynamodb:eu-west-1:1:table/x"
-    ));
-    assert!(arn(
-        "arn:aws:dynamodb:eu-*-1:1:table/x",
-        "arn:aws:dynamodb:eu-west-1:1:table/x"
-    ));
-    assert!(!arn(
-        "arn:aws:dynamodb:eu*1:table/x",
-        "arn:aws:dynamodb:eu-west-1:1:table/x"
-    ));
+    assert!(arn("arn:aws:dynamodb:*:table/x", "arn:aws:dynamodb:eu-west-1:1:table/x"));
+    assert!(arn("arn:aws:dynamodb:eu-*-1:1:table/x", "arn:aws:dynamodb:eu-west-1:1:table/x"));
+    assert!(!arn("arn:aws:dynamodb:eu*1:table/x", "arn:aws:dynamodb:eu-west-1:1:table/x"));
     assert!(!arn("arn:aws:ec2:e?:1:x", "arn:aws:ec2:e::1:x"));
     assert!(arn(
         "arn:aws:logs:r:1:log-group:/a/?*:*",
@@ -47,10 +38,7 @@ fn slashes_have_no_meaning() {
 #[test]
 fn arn_operators_do_not_let_a_star_run_on() {
     let strict = |pattern: &str, text: &str| matches(&tokens(pattern), text.as_bytes(), Style::Arn);
-    assert!(strict(
-        "arn:aws:sns:*:1:a/*",
-        "arn:aws:sns:us-east-2:1:a/b:c"
-    ));
+    assert!(strict("arn:aws:sns:*:1:a/*", "arn:aws:sns:us-east-2:1:a/b:c"));
     assert!(!strict("arn:aws:sns:*:a/*", "arn:aws:sns:us-east-2:1:a/b"));
 }
 
@@ -94,18 +82,11 @@ proptest::proptest! {
 }
 
 fn on(pattern: &str, resource: &str, short: bool) -> Truth {
-    let context = Context {
-        complete: true,
-        ..Context::default()
-    };
+    let context = Context { complete: true, ..Context::default() };
     let reading = Reading {
         short,
         variables: true,
-        scope: Scope {
-            context: &context,
-            caller: None,
-            resource_account: None,
-        },
+        scope: Scope { context: &context, caller: None, resource_account: None },
     };
     resource_matches(pattern, resource, &reading)
 }
@@ -120,27 +101,12 @@ fn short_arns_are_completed_where_the_policy_kind_allows_it() {
 
 #[test]
 fn literal_wildcards_and_defaults_are_substituted() {
-    assert_eq!(
-        on("arn:aws:s3:::b/${*}", "arn:aws:s3:::b/*", false),
-        Truth::True
-    );
-    assert_eq!(
-        on("arn:aws:s3:::b/${*}", "arn:aws:s3:::b/x", false),
-        Truth::False
-    );
-    assert_eq!(
-        on("arn:aws:s3:::${a:b, 'x'}/k", "arn:aws:s3:::x/k", false),
-        Truth::True
-    );
-    assert_eq!(
-        on("arn:aws:s3:::${a:b}", "arn:aws:s3:::", false),
-        Truth::False
-    );
+    assert_eq!(on("arn:aws:s3:::b/${*}", "arn:aws:s3:::b/*", false), Truth::True);
+    assert_eq!(on("arn:aws:s3:::b/${*}", "arn:aws:s3:::b/x", false), Truth::False);
+    assert_eq!(on("arn:aws:s3:::${a:b, 'x'}/k", "arn:aws:s3:::x/k", false), Truth::True);
+    assert_eq!(on("arn:aws:s3:::${a:b}", "arn:aws:s3:::", false), Truth::False);
     // Before the fifth colon it is text.
-    assert_eq!(
-        on("arn:aws:s3:${a:b, 'x'}::k", "arn:aws:s3:x::k", false),
-        Truth::False
-    );
+    assert_eq!(on("arn:aws:s3:${a:b, 'x'}::k", "arn:aws:s3:x::k", false), Truth::False);
 }
 
 fn caller(kind: CallerKind, arn: &str, role_arn: Option<&str>) -> Caller {
@@ -172,54 +138,22 @@ fn principals_are_named_by_account_role_or_themselves() {
     use Truth::*;
     let cases: [(&Caller, &str, Naming); 12] = [
         (&user, "111111111111", Naming::only(Account, True)),
-        (
-            &user,
-            "arn:aws:iam::111111111111:root",
-            Naming::only(Account, True),
-        ),
-        (
-            &user,
-            "arn:aws:iam::111111111111:user/p/a",
-            Naming::only(Itself, True),
-        ),
+        (&user, "arn:aws:iam::111111111111:root", Naming::only(Account, True)),
+        (&user, "arn:aws:iam::111111111111:user/p/a", Naming::only(Itself, True)),
         (&user, "AIDA1", Naming::only(Itself, True)),
         (&user, "AIDA2", Naming::NONE),
         (&user, "arn:aws:iam::111111111111:user/*", Naming::NONE),
-        (
-            &session,
-            "arn:aws:iam::111111111111:role/path/app",
-            Naming::only(Role, True),
-        ),
+        (&session, "arn:aws:iam::111111111111:role/path/app", Naming::only(Role, True)),
         (&session, "arn:aws:iam::111111111112:role/app", Naming::NONE),
-        (
-            &session,
-            "arn:aws:sts::111111111111:assumed-role/app/s1",
-            Naming::only(Itself, True),
-        ),
-        (
-            &session,
-            "arn:aws:sts::111111111111:assumed-role/app/s2",
-            Naming::NONE,
-        ),
-        (
-            &role,
-            "arn:aws:iam::111111111111:role/app",
-            Naming::only(Role, True),
-        ),
-        (
-            &role,
-            "arn:aws:sts::111111111111:assumed-role/app/s2",
-            Naming::only(Itself, Unknown),
-        ),
+        (&session, "arn:aws:sts::111111111111:assumed-role/app/s1", Naming::only(Itself, True)),
+        (&session, "arn:aws:sts::111111111111:assumed-role/app/s2", Naming::NONE),
+        (&role, "arn:aws:iam::111111111111:role/app", Naming::only(Role, True)),
+        (&role, "arn:aws:sts::111111111111:assumed-role/app/s2", Naming::only(Itself, Unknown)),
     ];
     for (caller, text, expected) in cases {
         let list = vec![Named::Aws(text.into())];
         let principals = Match { not: false, list };
-        assert_eq!(
-            principals_apply(&principals, true, caller, false),
-            expected,
-            "{text}"
-        );
+        assert_eq!(principals_apply(&principals, true, caller, false), expected, "{text}");
     }
 }
 
@@ -233,12 +167,6 @@ fn not_principal_spares_only_who_is_listed_whole() {
     let deny = |list: &[&str]| with(list, false);
     assert_eq!(deny(&["arn:aws:iam::111111111111:user/b"]), Truth::True);
     assert_eq!(deny(&["arn:aws:iam::111111111111:user/a"]), Truth::True);
-    assert_eq!(
-        deny(&["arn:aws:iam::111111111111:user/a", "111111111111"]),
-        Truth::False
-    );
-    assert_eq!(
-        with(&["arn:aws:iam::111111111111:user/a", "111111111111"], true),
-        Truth::True
-    );
+    assert_eq!(deny(&["arn:aws:iam::111111111111:user/a", "111111111111"]), Truth::False);
+    assert_eq!(with(&["arn:aws:iam::111111111111:user/a", "111111111111"], true), Truth::True);
 }

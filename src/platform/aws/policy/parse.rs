@@ -72,29 +72,19 @@ impl Policy {
     ) -> Result<Policy> {
         let whole: &RawValue =
             serde_json::from_str(text).map_err(|error| syntax(text, 0, &error))?;
-        let mut reader = Reader {
-            text,
-            place_of,
-            interner,
-            warnings: Vec::new(),
-        };
+        let mut reader = Reader { text, place_of, interner, warnings: Vec::new() };
         reader.document(whole)
     }
 }
 
 /// The offset that a line and column of the JSON reader mean.
 fn syntax(text: &str, base: usize, error: &serde_json::Error) -> PolicyError {
-    let before = text
-        .split_inclusive('\n')
-        .take(error.line().saturating_sub(1));
+    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     let line: usize = before.map(str::len).sum();
     let within = (line + error.column().saturating_sub(1)).min(text.len());
     let reason = error.to_string();
     let reason = reason.split(" at line ").next().unwrap_or("").to_string();
-    PolicyError {
-        offset: base + within,
-        reason: format!("not valid JSON: {reason}"),
-    }
+    PolicyError { offset: base + within, reason: format!("not valid JSON: {reason}") }
 }
 
 /// One member of an object.
@@ -184,10 +174,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn fail<T>(&self, at: &RawValue, reason: impl Into<String>) -> Result<T> {
-        Err(PolicyError {
-            offset: self.offset(at.get()),
-            reason: reason.into(),
-        })
+        Err(PolicyError { offset: self.offset(at.get()), reason: reason.into() })
     }
 
     fn document(&mut self, whole: &'a RawValue) -> Result<Policy> {
@@ -218,11 +205,7 @@ impl<'a> Reader<'a, '_> {
         if statements.is_empty() {
             self.warnings.push("the list of statements is empty".into());
         }
-        Ok(Policy {
-            has_variables,
-            statements,
-            warnings: std::mem::take(&mut self.warnings),
-        })
+        Ok(Policy { has_variables, statements, warnings: std::mem::take(&mut self.warnings) })
     }
 
     fn statement(&mut self, number: usize, raw: &'a RawValue) -> Result<Statement> {
@@ -350,10 +333,7 @@ impl<'a> Reader<'a, '_> {
     fn principals(&mut self, not: bool, value: &'a RawValue) -> Result<Match<Named>> {
         if value.get().starts_with('"') {
             return match &*self.string(value, "Principal")? {
-                "*" => Ok(Match {
-                    not,
-                    list: vec![Named::Anyone],
-                }),
+                "*" => Ok(Match { not, list: vec![Named::Anyone] }),
                 other => self.fail(value, format!("Principal `{other}` without its kind")),
             };
         }
@@ -365,18 +345,13 @@ impl<'a> Reader<'a, '_> {
                 "Federated" => Named::Federated,
                 "CanonicalUser" => Named::Canonical,
                 other => {
-                    self.warnings
-                        .push(format!("unknown kind of principal `{other}`"));
+                    self.warnings.push(format!("unknown kind of principal `{other}`"));
                     continue;
                 }
             };
             for text in self.strings(member.value, "Principal")? {
                 let is_anyone = &*member.key == "AWS" && &*text == "*";
-                list.push(if is_anyone {
-                    Named::Anyone
-                } else {
-                    kind(self.interner.text(&text))
-                });
+                list.push(if is_anyone { Named::Anyone } else { kind(self.interner.text(&text)) });
             }
         }
         Ok(Match { not, list })
@@ -464,10 +439,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn string(&self, raw: &'a RawValue, what: &str) -> Result<Cow<'a, str>> {
-        let quoted = raw
-            .get()
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'));
+        let quoted = raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         match quoted {
             Some(inner) if !inner.contains('\\') => Ok(Cow::Borrowed(inner)),
             Some(_) => serde_json::from_str(raw.get())

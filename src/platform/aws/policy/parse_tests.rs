@@ -28,11 +28,7 @@ fn places_are_the_offsets_of_the_statements() {
     let policy = parse(&text).unwrap();
     assert!(policy.has_variables);
     for statement in &policy.statements {
-        let Some(Place {
-            at: crate::model::At::Record(at),
-            ..
-        }) = statement.place
-        else {
+        let Some(Place { at: crate::model::At::Record(at), .. }) = statement.place else {
             unreachable!()
         };
         assert!(text[at as usize..].starts_with(PLAIN), "{at}");
@@ -47,10 +43,7 @@ fn variables_need_the_version() {
     let text = format!(r#"{{"Version":"2008-10-17","Statement":{PLAIN}}}"#);
     assert!(!parse(&text).unwrap().has_variables);
     let text = format!(r#"{{"Version":"2012-10-18","Statement":{PLAIN}}}"#);
-    assert_eq!(
-        fails(&text),
-        (11, "unknown policy Version `2012-10-18`".to_string())
-    );
+    assert_eq!(fails(&text), (11, "unknown policy Version `2012-10-18`".to_string()));
 }
 
 #[test]
@@ -69,26 +62,10 @@ fn duplicate_keys_are_errors_at_the_second_one() {
 #[test]
 fn every_wrong_element_is_an_error_where_it_stands() {
     let cases = [
-        (
-            r#"{"Effect":"allow","Action":"*","Resource":"*"}"#,
-            r#""allow""#,
-            "Effect is",
-        ),
-        (
-            r#"{"Action":"*","Resource":"*"}"#,
-            r#"{"Action"#,
-            "no Effect",
-        ),
-        (
-            r#"{"Effect":"Allow","Resource":"*"}"#,
-            r#"{"Effect"#,
-            "neither Action",
-        ),
-        (
-            r#"{"Effect":"Allow","Action":"*"}"#,
-            r#"{"Effect"#,
-            "neither Resource",
-        ),
+        (r#"{"Effect":"allow","Action":"*","Resource":"*"}"#, r#""allow""#, "Effect is"),
+        (r#"{"Action":"*","Resource":"*"}"#, r#"{"Action"#, "no Effect"),
+        (r#"{"Effect":"Allow","Resource":"*"}"#, r#"{"Effect"#, "neither Action"),
+        (r#"{"Effect":"Allow","Action":"*"}"#, r#"{"Effect"#, "neither Resource"),
         (
             r#"{"Effect":"Allow","Action":"*","NotAction":"a:b","Resource":"*"}"#,
             r#""a:b""#,
@@ -99,21 +76,9 @@ fn every_wrong_element_is_an_error_where_it_stands() {
             r#""x""#,
             "both Resource and NotResource",
         ),
-        (
-            r#"{"Effect":"Allow","Action":[null],"Resource":"*"}"#,
-            "null",
-            "not text",
-        ),
-        (
-            r#"{"Effect":"Allow","Action":{"a":1},"Resource":"*"}"#,
-            r#"{"a"#,
-            "not text",
-        ),
-        (
-            r#"{"Effect":"Allow","Action":"*","Principal":"me"}"#,
-            r#""me""#,
-            "without its kind",
-        ),
+        (r#"{"Effect":"Allow","Action":[null],"Resource":"*"}"#, "null", "not text"),
+        (r#"{"Effect":"Allow","Action":{"a":1},"Resource":"*"}"#, r#"{"a"#, "not text"),
+        (r#"{"Effect":"Allow","Action":"*","Principal":"me"}"#, r#""me""#, "without its kind"),
         ("7", "7", "a statement is not an object"),
     ];
     for (statement, at, reason) in cases {
@@ -131,10 +96,7 @@ fn numbers_and_booleans_are_taken_as_written() {
     let policy = parse(text).unwrap();
     let statement = &policy.statements[0];
     let list = &statement.resources.as_ref().unwrap().list;
-    assert_eq!(
-        list.iter().map(|text| &**text).collect::<Vec<_>>(),
-        ["7", "true"]
-    );
+    assert_eq!(list.iter().map(|text| &**text).collect::<Vec<_>>(), ["7", "true"]);
     assert_eq!(&*statement.conditions[0].values[0], "1.50");
     assert_eq!(&*statement.conditions[0].key, "k");
     assert_eq!(&*statement.conditions[0].key_text, "K");
@@ -147,12 +109,7 @@ fn unknown_elements_and_operators_are_warnings() {
         "Condition":{"StringSame":{"a:b":"c"}}}}"#;
     let policy = parse(text).unwrap();
     let all = policy.warnings.join("\n");
-    for part in [
-        "`Statment`",
-        "`Extra`",
-        "`StringSame`",
-        "`s3` names no service",
-    ] {
+    for part in ["`Statment`", "`Extra`", "`StringSame`", "`s3` names no service"] {
         assert!(all.contains(part), "{part}: {all}");
     }
     assert_eq!(policy.statements[0].conditions[0].meaning, None);
@@ -187,20 +144,9 @@ fn escapes_are_read_and_stars_are_one_star() {
 
 #[test]
 fn broken_text_is_an_error_with_an_offset() {
-    for text in [
-        "",
-        "{",
-        "{\"Statement\":\n[1,}",
-        "{} x",
-        "\"\\ud800\"",
-        "[]",
-        "null",
-    ] {
+    for text in ["", "{", "{\"Statement\":\n[1,}", "{} x", "\"\\ud800\"", "[]", "null"] {
         let (offset, reason) = fails(text);
-        assert!(
-            offset <= text.len() && !reason.is_empty(),
-            "{text}: {offset}"
-        );
+        assert!(offset <= text.len() && !reason.is_empty(), "{text}: {offset}");
     }
     let text = "{\"Version\":\"2012-10-17\",\n \"Statement\": [}";
     let (offset, reason) = fails(text);

@@ -107,8 +107,7 @@ impl<'a> Scope<'a> {
         if key == "aws:resourceaccount" {
             return known(self.resource_account);
         }
-        self.caller
-            .map_or(Lookup::Unknown, |caller| derived(caller, key))
+        self.caller.map_or(Lookup::Unknown, |caller| derived(caller, key))
     }
 }
 

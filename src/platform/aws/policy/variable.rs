@@ -134,11 +134,7 @@ fn expand(parts: &[Part<'_>], wild: bool, scope: &Scope<'_>) -> Expanded {
             }
         }
     }
-    if is_known {
-        Expanded::Known(out)
-    } else {
-        Expanded::Unknown(out)
-    }
+    if is_known { Expanded::Known(out) } else { Expanded::Unknown(out) }
 }
 
 /// The value of one variable.

@@ -74,9 +74,7 @@ impl Compiled {
                 compiled.under_rcp.insert(id);
             }
             compiled.index[id as usize] = entry.index;
-            let action = entry
-                .index
-                .and_then(|at| catalogue.actions.get(at as usize));
+            let action = entry.index.and_then(|at| catalogue.actions.get(at as usize));
             let Some(action) = action else {
                 compiled.unknown.insert(id);
                 continue;
@@ -86,10 +84,7 @@ impl Compiled {
             }
             for (number, _) in &action.resource_types {
                 compiled.by_type[*number as usize].insert(id);
-                if catalogue.resource_types[*number as usize]
-                    .templates
-                    .is_empty()
-                {
+                if catalogue.resource_types[*number as usize].templates.is_empty() {
                     compiled.unknown.insert(id);
                 }
             }
@@ -117,10 +112,7 @@ impl Compiled {
             && let Ok(mut known) = self.policies.write()
             && known.len() < CACHE_CAP
         {
-            let entry = Shared {
-                _policy: policy.clone(),
-                actions: actions.clone(),
-            };
+            let entry = Shared { _policy: policy.clone(), actions: actions.clone() };
             known.insert(key, entry);
         }
         actions
@@ -237,19 +229,14 @@ impl Compiled {
                 // A single type that is optional: a call may name none and is decided on `*`. Several optional
                 // ones are alternatives.
                 (types_of.len() > 1 || types_of.iter().any(|(_, is_required)| *is_required))
-                    && types_of
-                        .iter()
-                        .all(|(number, _)| types.binary_search(number).is_ok())
+                    && types_of.iter().all(|(number, _)| types.binary_search(number).is_ok())
             })
         };
         let candidates = candidates - &self.unknown;
         let mut covered: ActionSet = candidates.iter().filter(is_covered).collect();
         let buckets = all_buckets(&forms.partition);
         let lists = self.list_buckets.filter(|id| actions.contains(*id));
-        if patterns
-            .iter()
-            .any(|pattern| Glob::new(pattern).matches(&buckets))
-        {
+        if patterns.iter().any(|pattern| Glob::new(pattern).matches(&buckets)) {
             covered.extend(lists);
         }
         covered
@@ -299,16 +286,10 @@ impl Forms {
         let mut siblings: HashMap<Option<String>, Vec<&str>> = HashMap::new();
         for kind in &catalogue.resource_types {
             for template in &kind.templates {
-                siblings
-                    .entry(service(template))
-                    .or_default()
-                    .push(template);
+                siblings.entry(service(template)).or_default().push(template);
             }
         }
-        let mut forms = Forms {
-            partition: partition.to_string(),
-            ..Forms::default()
-        };
+        let mut forms = Forms { partition: partition.to_string(), ..Forms::default() };
         for (number, kind) in catalogue.resource_types.iter().enumerate() {
             for template in &kind.templates {
                 let service = service(template);

@@ -230,9 +230,7 @@ pub(super) fn tidy(row: &mut Row) -> Option<()> {
         row.resources = left.cloned().collect();
     }
     let except = std::mem::take(&mut row.except);
-    let kept = except
-        .into_iter()
-        .filter(|text| row.reaches(&Glob::new(text)));
+    let kept = except.into_iter().filter(|text| row.reaches(&Glob::new(text)));
     row.except = kept.collect();
     (!row.resources.is_empty()).then_some(())
 }

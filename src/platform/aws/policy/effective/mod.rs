@@ -38,16 +38,8 @@ pub fn effective(
     let walk = Walk {
         caller,
         catalogue,
-        scope: Scope {
-            context: &context,
-            caller: Some(caller),
-            resource_account: None,
-        },
-        tools: Tools {
-            compiled,
-            forms: &forms,
-            account: &caller.account,
-        },
+        scope: Scope { context: &context, caller: Some(caller), resource_account: None },
+        tools: Tools { compiled, forms: &forms, account: &caller.account },
     };
     let mut rows = walk.grants(layers);
     rows = walk.limits(rows, layers);
@@ -243,11 +235,7 @@ fn organisation(limit: &OrgLimit) -> Vec<&Bound> {
 }
 
 fn other(text: String) -> Condition {
-    Condition {
-        text: text.into(),
-        key: "".into(),
-        class: ConditionClass::Other,
-    }
+    Condition { text: text.into(), key: "".into(), class: ConditionClass::Other }
 }
 
 #[cfg(test)]

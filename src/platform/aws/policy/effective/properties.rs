@@ -45,11 +45,8 @@ const EXACT: &[&str] = &[
     "arn:aws:sqs:*:q",
 ];
 
-const CONFINED: &[&str] = &[
-    "arn:aws:sqs:eu-*-1:*:q",
-    "arn:aws:s*:::data/*",
-    "arn:aws:sqs:e?-west-1:*",
-];
+const CONFINED: &[&str] =
+    &["arn:aws:sqs:eu-*-1:*:q", "arn:aws:s*:::data/*", "arn:aws:sqs:e?-west-1:*"];
 
 const CONDITIONS: &[&str] = &[
     r#"{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#,
@@ -113,21 +110,14 @@ fn layers(confined: bool) -> impl Strategy<Value = Layers> {
         .prop_map(|(identity, boundary, session, scps, resource, partial)| {
             let mut layers = Layers::default();
             for (at, text) in identity.iter().enumerate() {
-                layers
-                    .identity
-                    .push(bound(Layer::Identity, &format!("p{at}"), text));
+                layers.identity.push(bound(Layer::Identity, &format!("p{at}"), text));
             }
             if let Some(text) = boundary {
                 layers.boundary = Limit::Known(bound(Layer::Boundary, "boundary", &text));
             }
-            layers
-                .session
-                .extend(session.map(|text| bound(Layer::Session, "session", &text)));
+            layers.session.extend(session.map(|text| bound(Layer::Session, "session", &text)));
             let level = |texts: &Vec<String>| -> Vec<Bound> {
-                texts
-                    .iter()
-                    .map(|text| bound(Layer::Scp, "scp", text))
-                    .collect()
+                texts.iter().map(|text| bound(Layer::Scp, "scp", text)).collect()
             };
             let levels: Vec<Vec<Bound>> = scps.iter().map(level).collect();
             layers.scps = if partial {
@@ -154,10 +144,7 @@ const REQUESTS: &[(&str, &[&str])] = &[
             "arn:aws:s3:::red/k",
         ],
     ),
-    (
-        "s3:ListBucket",
-        &["arn:aws:s3:::data", "arn:aws:s3:::other"],
-    ),
+    ("s3:ListBucket", &["arn:aws:s3:::data", "arn:aws:s3:::other"]),
     ("s3:DeleteBucket", &["arn:aws:s3:::data", "arn:aws:s3:::dx"]),
     ("s3:ListAllMyBuckets", &["*"]),
     ("ec2:DescribeInstances", &["*"]),
@@ -180,13 +167,7 @@ fn requests() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 fn verdict(caller: &Caller, layers: &Layers, (action, resource): (&str, &str)) -> Verdict {
     let context = Context::default();
-    let ask = Ask {
-        caller,
-        action,
-        resource,
-        resource_account: Some(ACCOUNT),
-        context: &context,
-    };
+    let ask = Ask { caller, action, resource, resource_account: Some(ACCOUNT), context: &context };
     decide(&ask, layers).verdict
 }
 

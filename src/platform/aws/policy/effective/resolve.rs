@@ -66,10 +66,7 @@ impl<'a> Applied<'a> {
 
     /// The open conditions as an allow's.
     pub(super) fn conditions(&self) -> Vec<Condition> {
-        self.open
-            .iter()
-            .map(|test| condition::condition(test))
-            .collect()
+        self.open.iter().map(|test| condition::condition(test)).collect()
     }
 }
 
@@ -99,11 +96,7 @@ fn resources(bound: &Bound, statement: &Statement, scope: &Scope<'_>) -> Resourc
         }
         list.push(pattern);
     }
-    if element.not {
-        Resources::Not(list)
-    } else {
-        Resources::List(list)
-    }
+    if element.not { Resources::Not(list) } else { Resources::List(list) }
 }
 
 /// The resource that carries a policy, which its name says where it is an ARN.
@@ -111,11 +104,7 @@ fn carrier(bound: &Bound) -> Resources {
     if !bound.name.starts_with("arn:") {
         return Resources::All;
     }
-    let exact = |text: Str| Pattern {
-        text,
-        is_exact: true,
-        open: None,
-    };
+    let exact = |text: Str| Pattern { text, is_exact: true, open: None };
     let mut list = vec![exact(bound.name.clone())];
     if bound.name.split(':').nth(2) == Some("s3") {
         list.push(exact(format!("{}/*", bound.name).into()));
@@ -126,11 +115,7 @@ fn carrier(bound: &Bound) -> Resources {
 /// `None`: a variable has no value for this caller, so the pattern matches nothing.
 fn pattern(text: &Str, variables: bool, scope: &Scope<'_>) -> Option<Pattern> {
     if !variables || !text.contains("${") {
-        return Some(Pattern {
-            is_exact: !is_confined(text),
-            text: text.clone(),
-            open: None,
-        });
+        return Some(Pattern { is_exact: !is_confined(text), text: text.clone(), open: None });
     }
     let mut out = String::with_capacity(text.len());
     let mut is_exact = true;
@@ -144,11 +129,7 @@ fn pattern(text: &Str, variables: bool, scope: &Scope<'_>) -> Option<Pattern> {
                 is_exact = false;
                 out.push('?');
             }
-            Part::Variable {
-                whole,
-                key,
-                default,
-            } => match resolve(key, default, scope) {
+            Part::Variable { whole, key, default } => match resolve(key, default, scope) {
                 Resolved::Nothing => return None,
                 Resolved::Value(value) => {
                     is_exact &= !value.contains(['*', '?']);
@@ -165,19 +146,13 @@ fn pattern(text: &Str, variables: bool, scope: &Scope<'_>) -> Option<Pattern> {
             },
         }
     }
-    Some(Pattern {
-        is_exact: is_exact && !is_confined(&out),
-        text: out.into(),
-        open,
-    })
+    Some(Pattern { is_exact: is_exact && !is_confined(&out), text: out.into(), open })
 }
 
 /// Whether a wildcard before the sixth part stays in its segment, which a pattern without segments ignores.
 fn is_confined(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let end = memchr::memchr_iter(b':', bytes)
-        .nth(4)
-        .unwrap_or(bytes.len());
+    let end = memchr::memchr_iter(b':', bytes).nth(4).unwrap_or(bytes.len());
     let inner = |at: usize| !matches!(bytes.get(at + 1), None | Some(b':'));
     memchr::memchr2_iter(b'*', b'?', &bytes[..end]).any(|at| bytes[at] == b'?' || inner(at))
 }

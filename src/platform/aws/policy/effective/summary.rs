@@ -42,18 +42,12 @@ pub(super) fn grant_set(rows: Vec<Row>, compiled: &Compiled) -> GrantSet {
     }
     join(&mut out);
     out.sort_by(|left, right| {
-        (
-            &left.origin,
-            &left.resources,
-            &left.except,
-            &left.conditions,
-        )
-            .cmp(&(
-                &right.origin,
-                &right.resources,
-                &right.except,
-                &right.conditions,
-            ))
+        (&left.origin, &left.resources, &left.except, &left.conditions).cmp(&(
+            &right.origin,
+            &right.resources,
+            &right.except,
+            &right.conditions,
+        ))
     });
     let mut actions = ActionSet::new();
     for row in &out {

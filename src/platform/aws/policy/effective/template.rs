@@ -194,11 +194,7 @@ mod tests {
             "arn:${Partition}:logs:${Region}:${Account}:log-group:${LogGroupName}",
             "arn:${Partition}:logs:${Region}:${Account}:log-group:${LogGroupName}:log-stream:${LogStreamName}",
         ];
-        assert!(meets(
-            forms[0],
-            &forms,
-            "arn:aws:logs:*:*:log-group:/aws/lambda/x:*"
-        ));
+        assert!(meets(forms[0], &forms, "arn:aws:logs:*:*:log-group:/aws/lambda/x:*"));
     }
 
     #[test]
@@ -207,10 +203,6 @@ mod tests {
             "arn:${Partition}:iam::${Account}:role/${RoleNameWithPath}",
             "arn:${Partition}:iam::${Account}:role/${Other}/x",
         ];
-        assert!(meets(
-            forms[0],
-            &forms,
-            "arn:aws:iam::1:role/service-role/x"
-        ));
+        assert!(meets(forms[0], &forms, "arn:aws:iam::1:role/service-role/x"));
     }
 }

@@ -36,13 +36,7 @@ pub(super) fn user() -> Caller {
 
 pub(super) fn role() -> Caller {
     let arn: Str = format!("arn:aws:iam::{ACCOUNT}:role/app").into();
-    Caller {
-        role_arn: Some(arn.clone()),
-        arn,
-        kind: CallerKind::Role,
-        tags: Vec::new(),
-        ..user()
-    }
+    Caller { role_arn: Some(arn.clone()), arn, kind: CallerKind::Role, tags: Vec::new(), ..user() }
 }
 
 pub(super) fn bound(layer: Layer, name: &str, statements: &str) -> Bound {
@@ -62,9 +56,7 @@ pub(super) fn bound(layer: Layer, name: &str, statements: &str) -> Bound {
 pub(super) fn identity(statements: &[&str]) -> Layers {
     let each = statements.iter().enumerate();
     Layers {
-        identity: each
-            .map(|(at, text)| bound(Layer::Identity, &format!("p{at}"), text))
-            .collect(),
+        identity: each.map(|(at, text)| bound(Layer::Identity, &format!("p{at}"), text)).collect(),
         ..Layers::default()
     }
 }
@@ -83,10 +75,7 @@ fn has(set: &GrantSet, action: &str) -> bool {
 
 fn row_of<'a>(set: &'a GrantSet, action: &str) -> &'a GrantRow {
     let id = id(action);
-    set.rows
-        .iter()
-        .find(|row| row.actions.contains(id))
-        .unwrap()
+    set.rows.iter().find(|row| row.actions.contains(id)).unwrap()
 }
 
 fn allow(actions: &str, resources: &str) -> String {
@@ -108,10 +97,7 @@ fn an_administrator_is_one_row() {
 
 #[test]
 fn an_action_is_granted_only_on_resources_that_it_can_have() {
-    let set = grants(&identity(&[&allow(
-        r#""s3:*""#,
-        r#""arn:aws:s3:::data/*""#,
-    )]));
+    let set = grants(&identity(&[&allow(r#""s3:*""#, r#""arn:aws:s3:::data/*""#)]));
     assert!(has(&set, "s3:GetObject") && has(&set, "s3:DeleteObject"));
     assert!(!has(&set, "s3:DeleteBucket") && !has(&set, "s3:ListBucket"));
     assert!(!has(&set, "s3:ListAllMyBuckets"));
@@ -144,10 +130,7 @@ fn a_covering_deny_removes_a_partial_one_excepts_and_a_possible_one_conditions()
     assert!(row_of(&set, "s3:ListBucket").except.is_empty());
     let row = row_of(&set, "sqs:SendMessage");
     assert_eq!(row.decision, Decision::Conditional);
-    assert_eq!(
-        &*row.conditions[0].text,
-        "unless Bool aws:SecureTransport false"
-    );
+    assert_eq!(&*row.conditions[0].text, "unless Bool aws:SecureTransport false");
     assert_eq!(row_of(&set, "sqs:ReceiveMessage").decision, Decision::Allow);
 }
 
@@ -158,10 +141,7 @@ fn a_deny_of_all_but_a_list_leaves_the_list() {
         r#"{"Effect":"Deny","Action":"s3:*","NotResource":["arn:aws:s3:::data","arn:aws:s3:::data/*"]}"#,
     ]));
     let row = row_of(&set, "s3:GetObject");
-    assert_eq!(
-        *row.resources,
-        ["arn:aws:s3:::data".into(), "arn:aws:s3:::data/*".into()]
-    );
+    assert_eq!(*row.resources, ["arn:aws:s3:::data".into(), "arn:aws:s3:::data/*".into()]);
     assert!(!has(&set, "s3:ListAllMyBuckets"));
 }
 
@@ -173,10 +153,7 @@ fn a_boundary_passes_whole_actions_unchanged_and_narrows_the_others() {
     layers.boundary = Limit::Known(bound(Layer::Boundary, "b", &text));
     let set = grants(&layers);
     assert!(row_of(&set, "ec2:RunInstances").is_unlimited());
-    assert_eq!(
-        *row_of(&set, "s3:GetObject").resources,
-        ["arn:aws:s3:::data/*".into()]
-    );
+    assert_eq!(*row_of(&set, "s3:GetObject").resources, ["arn:aws:s3:::data/*".into()]);
     assert!(!has(&set, "iam:CreateUser") && !has(&set, "s3:DeleteBucket"));
     assert_eq!(set.administrative, None);
     assert_eq!(set.rows.len(), 2);
@@ -187,11 +164,7 @@ fn a_missing_boundary_conditions_every_row() {
     let mut layers = identity(&[&allow(r#""s3:*""#, r#""*""#)]);
     layers.boundary = Limit::Missing("gone".into());
     let set = grants(&layers);
-    assert!(
-        set.rows
-            .iter()
-            .all(|row| row.decision == Decision::Conditional)
-    );
+    assert!(set.rows.iter().all(|row| row.decision == Decision::Conditional));
     let text = &*set.rows[0].conditions[0].text;
     assert_eq!(text, "permissions boundary gone is not in the evidence");
 }
@@ -213,10 +186,7 @@ fn every_level_of_service_control_policies_limits_and_partial_ones_only_deny() {
 #[test]
 fn variables_and_conditions_are_decided_by_the_caller_where_they_can_be() {
     let set = grants(&identity(&[
-        &allow(
-            r#""s3:GetObject""#,
-            r#""arn:aws:s3:::home/${aws:username}/*""#,
-        ),
+        &allow(r#""s3:GetObject""#, r#""arn:aws:s3:::home/${aws:username}/*""#),
         r#"{"Effect":"Allow","Action":"sqs:*","Resource":"*",
             "Condition":{"StringEquals":{"aws:PrincipalTag/team":"blue"}}}"#,
         r#"{"Effect":"Allow","Action":"sns:*","Resource":"*",
@@ -228,14 +198,8 @@ fn variables_and_conditions_are_decided_by_the_caller_where_they_can_be() {
     assert!(!has(&set, "sqs:SendMessage"));
     assert_eq!(row_of(&set, "sns:Publish").decision, Decision::Allow);
     let layers = identity(&[
-        &allow(
-            r#""s3:GetObject""#,
-            r#""arn:aws:s3:::home/${aws:username}/*""#,
-        ),
-        &allow(
-            r#""s3:PutObject""#,
-            r#""arn:aws:s3:::${aws:PrincipalTag/team}/*""#,
-        ),
+        &allow(r#""s3:GetObject""#, r#""arn:aws:s3:::home/${aws:username}/*""#),
+        &allow(r#""s3:PutObject""#, r#""arn:aws:s3:::${aws:PrincipalTag/team}/*""#),
     ]);
     let set = effective(&role(), &layers, &run().0, &run().1);
     assert!(!has(&set, "s3:GetObject"));
@@ -248,28 +212,16 @@ fn variables_and_conditions_are_decided_by_the_caller_where_they_can_be() {
 #[test]
 fn administrative_is_everything_or_all_of_iam_but_a_few() {
     let admin = |statements: &[&str]| grants(&identity(statements)).administrative;
-    assert_eq!(
-        admin(&[&allow(r#""iam:*""#, r#""*""#)]).as_deref(),
-        Some("everything on iam")
-    );
+    assert_eq!(admin(&[&allow(r#""iam:*""#, r#""*""#)]).as_deref(), Some("everything on iam"));
     let not_action = r#"{"Effect":"Allow","NotAction":"s3:DeleteBucket","Resource":"*"}"#;
-    assert_eq!(
-        admin(&[not_action]).as_deref(),
-        Some("everything but 1 actions")
-    );
+    assert_eq!(admin(&[not_action]).as_deref(), Some("everything but 1 actions"));
     let not_resource = r#"{"Effect":"Allow","Action":"*","NotResource":"arn:aws:s3:::secret/*"}"#;
     let words = admin(&[not_resource]);
-    assert_eq!(
-        words.as_deref(),
-        Some("everything, on all but some resources")
-    );
+    assert_eq!(words.as_deref(), Some("everything, on all but some resources"));
     // PowerUserAccess.
     let power = r#"{"Effect":"Allow","NotAction":["iam:*","organizations:*"],"Resource":"*"}"#;
     assert_eq!(admin(&[power]), None);
-    assert_eq!(
-        admin(&[&allow(r#""*""#, r#""*""#), &deny(r#""iam:*""#, r#""*""#)]),
-        None
-    );
+    assert_eq!(admin(&[&allow(r#""*""#, r#""*""#), &deny(r#""iam:*""#, r#""*""#)]), None);
     let mfa = r#"{"Effect":"Allow","Action":"*","Resource":"*",
         "Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}"#;
     assert_eq!(admin(&[mfa]), None);
@@ -287,13 +239,7 @@ fn dates_are_kept_only_where_every_origin_has_one() {
     let set = grants(&layers);
     let put: crate::model::ActionSet = [id("s3:PutObject")].into_iter().collect();
     let get: crate::model::ActionSet = [id("s3:GetObject")].into_iter().collect();
-    assert_eq!(
-        set.since,
-        [
-            (Time::from_seconds(100), put),
-            (Time::from_seconds(200), get)
-        ]
-    );
+    assert_eq!(set.since, [(Time::from_seconds(100), put), (Time::from_seconds(200), get)]);
 }
 
 #[test]
@@ -320,17 +266,10 @@ fn a_resource_policy_grants_to_whom_it_names() {
     };
     let set = grants(&with(&user().arn));
     let row = row_of(&set, "s3:GetObject");
-    assert_eq!(
-        *row.resources,
-        ["arn:aws:s3:::data".into(), "arn:aws:s3:::data/*".into()]
-    );
+    assert_eq!(*row.resources, ["arn:aws:s3:::data".into(), "arn:aws:s3:::data/*".into()]);
     assert!(!row.is_own());
     assert!(grants(&with(ACCOUNT)).rows.is_empty());
     // A role is limited by its boundary where the policy names the role.
     let role = role();
-    assert!(
-        effective(&role, &with(&role.arn), &run().0, &run().1)
-            .rows
-            .is_empty()
-    );
+    assert!(effective(&role, &with(&role.arn), &run().0, &run().1).rows.is_empty());
 }
