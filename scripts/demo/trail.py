@@ -235,8 +235,9 @@ def people(day):
         )
         if day.isoformat() in ("2026-05-12", "2026-07-30"):
             message = (
-                f"User: {who.identity['arn']} is not authorized to perform: iam:CreateUser on resource: "
-                f"{user_arn('load-test')} because no identity-based policy allows the iam:CreateUser action"
+                f"User: {who.identity['arn']} is not authorized to perform: iam:CreateUser on "
+                f"resource: {user_arn('load-test')} because no identity-based policy allows "
+                "the iam:CreateUser action"
             )
             emit(
                 start + dt.timedelta(seconds=200),
@@ -316,9 +317,10 @@ def collection_calls():
 
 def refusal(name, kind="role"):
     return (
-        "An error occurred (AccessDenied) when calling the GenerateServiceLastAccessedDetails operation: "
-        f"User: {COLLECTOR} is not authorized to perform: iam:GenerateServiceLastAccessedDetails on resource: "
-        f"{kind} {name} because no identity-based policy allows the iam:GenerateServiceLastAccessedDetails action"
+        "An error occurred (AccessDenied) when calling the GenerateServiceLastAccessedDetails "
+        f"operation: User: {COLLECTOR} is not authorized to perform: "
+        f"iam:GenerateServiceLastAccessedDetails on resource: {kind} {name} because no "
+        "identity-based policy allows the iam:GenerateServiceLastAccessedDetails action"
     )
 
 

@@ -10,6 +10,7 @@ from .base import (
     PARTNER_KEY,
     RUNNERS,
     SECRETS,
+    SUBJECT,
     TASKS,
     Draw,
     at,
@@ -23,12 +24,11 @@ from .records import Caller, assumed_by_service, credentials, emit, session, use
 
 def github_session(time, run):
     name, key, ip = f"shop-deploy-{run}", session_key(), RUNNERS.format(10 + draw.number(40))
-    subject = "repo:example-shop/shop:ref:refs/heads/main"
     outside = Caller(
         {
             "type": "WebIdentityUser",
-            "principalId": f"{GITHUB}:sts.amazonaws.com:{subject}",
-            "userName": subject,
+            "principalId": f"{GITHUB}:sts.amazonaws.com:{SUBJECT}",
+            "userName": SUBJECT,
             "identityProvider": GITHUB,
         },
         ip,
@@ -42,7 +42,7 @@ def github_session(time, run):
         version="1.10",
         response={
             **credentials("ci-deploy", name, key, time),
-            "subjectFromWebIdentityToken": subject,
+            "subjectFromWebIdentityToken": SUBJECT,
             "provider": GITHUB,
             "audience": "sts.amazonaws.com",
         },
@@ -54,119 +54,72 @@ def github_session(time, run):
     return session("ci-deploy", name, time, ip, agent, key)
 
 
+def push_image(clock, who, app, number):
+    """Pushes an image to the registry."""
+    repository = {"repositoryName": app, "registryId": ACCOUNT}
+    where = [("AWS::ECR::Repository", regional("ecr", f"repository/{app}"))]
+    layer = "sha256:" + draw.hex(64)
+    layers, part = {**repository, "layerDigests": [layer]}, {**repository, "partFirstByte": 0}
+    emit(next(clock), "ecr:GetAuthorizationToken", who, {})
+    emit(next(clock), "ecr:BatchCheckLayerAvailability", who, layers, resources=where)
+    emit(next(clock), "ecr:InitiateLayerUpload", who, repository, write=True, resources=where)
+    emit(next(clock), "ecr:UploadLayerPart", who, part, write=True, resources=where)
+    emit(next(clock), "ecr:CompleteLayerUpload", who, layers, write=True, resources=where)
+    failure = {}
+    if number in (17, 52):
+        # From a run that was started again: authorised, and refused for another reason.
+        message = f"Image with digest '{layer}' already exists in the '{app}' repository"
+        failure = {"error": ("ImageAlreadyExistsException", message)}
+    image = {**repository, "imageTag": f"main-{60 + number}"}
+    emit(next(clock), "ecr:PutImage", who, image, write=True, resources=where, **failure)
+
+
+def roll_out(clock, who, app, number):
+    """Registers a task definition and updates the service of staging."""
+    family, revision = f"{app}-staging", 60 + number
+    image = f"{ACCOUNT}.dkr.ecr.{HOME}.amazonaws.com/{app}:main-{revision}"
+    container = {"name": app, "image": image, "memory": 512}
+    definition = {"family": family, "containerDefinitions": [container]}
+    if app == "reports":
+        definition["taskRoleArn"] = role_arn("report-worker")
+    arn = regional("ecs", f"task-definition/{family}:{revision}")
+    answer = {"taskDefinition": {"taskDefinitionArn": arn}}
+    update = {"cluster": "staging", "service": app, "taskDefinition": f"{family}:{revision}"}
+    emit(next(clock), "ecs:DescribeTaskDefinition", who, {"taskDefinition": family})
+    emit(next(clock), "ecs:RegisterTaskDefinition", who, definition, write=True, response=answer)
+    emit(next(clock), "ecs:UpdateService", who, update, write=True)
+    for poll in range(2):
+        throttled = (number, poll) in ((23, 0), (61, 1))
+        failure = {"error": ("ThrottlingException", "Rate exceeded")} if throttled else {}
+        request = {"cluster": "staging", "services": [app]}
+        emit(next(clock), "ecs:DescribeServices", who, request, **failure)
+
+
+CLEAN_UPS = ("2026-03-09", "2026-03-23", "2026-04-13", "2026-04-27", "2026-05-11")
+
+
 def deploy(day, number):
-    """One deployment to staging: push the image, register the task definition, update the service."""
+    """One deployment to staging."""
     start = london(day, 9 + number % 7, 5 + draw.number(40))
     clock = (start + dt.timedelta(seconds=20 + 14 * step) for step in range(40))
     who = github_session(start, 4100 + number)
     app = ("web", "api", "reports")[number % 3]
-    revision = 60 + number
-    repository = {"repositoryName": app, "registryId": ACCOUNT}
-    where = [("AWS::ECR::Repository", regional("ecr", f"repository/{app}"))]
-    layer = "sha256:" + draw.hex(64)
     emit(next(clock), "sts:GetCallerIdentity", who, version="1.10")
-    emit(next(clock), "ecr:GetAuthorizationToken", who, {})
-    emit(
-        next(clock),
-        "ecr:BatchCheckLayerAvailability",
-        who,
-        {**repository, "layerDigests": [layer]},
-        resources=where,
-    )
-    emit(next(clock), "ecr:InitiateLayerUpload", who, repository, write=True, resources=where)
-    emit(
-        next(clock),
-        "ecr:UploadLayerPart",
-        who,
-        {**repository, "partFirstByte": 0},
-        write=True,
-        resources=where,
-    )
-    emit(
-        next(clock),
-        "ecr:CompleteLayerUpload",
-        who,
-        {**repository, "layerDigests": [layer]},
-        write=True,
-        resources=where,
-    )
-    image = {**repository, "imageTag": f"main-{revision}"}
-    if number in (17, 52):
-        # The image was there from a run that was started again: authorised, and refused for another reason.
-        message = f"Image with digest '{layer}' already exists in the '{app}' repository"
-        emit(
-            next(clock),
-            "ecr:PutImage",
-            who,
-            image,
-            write=True,
-            resources=where,
-            error=("ImageAlreadyExistsException", message),
-        )
-    else:
-        emit(next(clock), "ecr:PutImage", who, image, write=True, resources=where)
-    if day.isoformat() in ("2026-03-09", "2026-03-23", "2026-04-13", "2026-04-27", "2026-05-11"):
-        emit(
-            next(clock),
-            "ecr:BatchDeleteImage",
-            who,
-            {**repository, "imageIds": [{"imageTag": f"main-{revision - 30}"}]},
-            write=True,
-            resources=where,
-        )
+    push_image(clock, who, app, number)
+    if day.isoformat() in CLEAN_UPS:
+        images = [{"imageTag": f"main-{30 + number}"}]
+        where = [("AWS::ECR::Repository", regional("ecr", f"repository/{app}"))]
+        request = {"repositoryName": app, "registryId": ACCOUNT, "imageIds": images}
+        emit(next(clock), "ecr:BatchDeleteImage", who, request, write=True, resources=where)
     if number % 6 == 0:
         emit(next(clock), "ecs:ListClusters", who, {})
         emit(next(clock), "ecs:ListServices", who, {"cluster": "staging"})
         emit(next(clock), "ecs:ListTaskDefinitions", who, {"familyPrefix": f"{app}-staging"})
-    emit(next(clock), "ecs:DescribeTaskDefinition", who, {"taskDefinition": f"{app}-staging"})
-    definition = {
-        "family": f"{app}-staging",
-        "containerDefinitions": [
-            {
-                "name": app,
-                "image": f"{ACCOUNT}.dkr.ecr.{HOME}.amazonaws.com/{app}:main-{revision}",
-                "memory": 512,
-            }
-        ],
-    }
-    if app == "reports":
-        definition["taskRoleArn"] = role_arn("report-worker")
-    emit(
-        next(clock),
-        "ecs:RegisterTaskDefinition",
-        who,
-        definition,
-        write=True,
-        response={
-            "taskDefinition": {
-                "taskDefinitionArn": regional("ecs", f"task-definition/{app}-staging:{revision}")
-            }
-        },
-    )
-    emit(
-        next(clock),
-        "ecs:UpdateService",
-        who,
-        {"cluster": "staging", "service": app, "taskDefinition": f"{app}-staging:{revision}"},
-        write=True,
-    )
-    for poll in range(2):
-        error = (
-            {"error": ("ThrottlingException", "Rate exceeded")}
-            if (number, poll) in ((23, 0), (61, 1))
-            else {}
-        )
-        emit(
-            next(clock),
-            "ecs:DescribeServices",
-            who,
-            {"cluster": "staging", "services": [app]},
-            **error,
-        )
+    roll_out(clock, who, app, number)
 
 
 def saturday_release():
-    """Saturday evening: a look at staging, then one update of production. Seven calls of four actions."""
+    """A look at staging, then one update of production: seven calls of four actions."""
     day = dt.date(2026, 8, 29)
     who = github_session(london(day, 20, 8, 31), 4190)
     emit(london(day, 20, 9, 2), "ecr:GetAuthorizationToken", who, {})
@@ -216,7 +169,7 @@ def read_secret(time, who, name):
 def report_session(time):
     task = draw.hex(32)
     key = assumed_by_service(time, "ecs-tasks", "report-worker", task)
-    agent = "Boto3/1.40.21 md/Botocore#1.40.21 ua/2.1 os/linux#5.10 lang/python#3.13.5 exec-env/AWS_ECS_EC2"
+    agent = "Boto3/1.40.21 md/Botocore#1.40.21 ua/2.1 os/linux#5.10 exec-env/AWS_ECS_EC2"
     return session("report-worker", task, time, TASKS.format(200 + draw.number(8)), agent, key)
 
 
@@ -282,8 +235,9 @@ def report_run(day, is_month_end):
         partitions(next(clock), who)
     if day.isoformat() in ("2026-07-02", "2026-07-23", "2026-08-11", "2026-08-20"):
         message = (
-            f"User: {who.identity['arn']} is not authorized to perform: glue:BatchDeleteTable on resource: "
-            f"{regional('glue', 'catalog')} because no identity-based policy allows the glue:BatchDeleteTable action"
+            f"User: {who.identity['arn']} is not authorized to perform: glue:BatchDeleteTable "
+            f"on resource: {regional('glue', 'catalog')} because no identity-based policy allows "
+            "the glue:BatchDeleteTable action"
         )
         emit(
             next(clock),

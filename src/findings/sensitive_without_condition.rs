@@ -131,6 +131,10 @@ fn sensitive_actions(analysis: &Analysis<'_>, row: &GrantRow, has_labels: bool) 
             let is_secret = has_risk(&entry.platform, &entry.name, Risk::CredentialExposure)
                 || (has_risk(&entry.platform, &entry.name, Risk::DataAccess)
                     && matches!(&*entry.service, "secretsmanager" | "ssm"));
+            // What takes no resource has no class of data that a condition could name.
+            if !entry.takes_resource {
+                return false;
+            }
             let is_read = matches!(entry.level, AccessLevel::Read | AccessLevel::Unknown);
             is_secret || (has_labels && is_read && (entry.touches_data || entry.index.is_none()))
         })

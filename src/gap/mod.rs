@@ -8,6 +8,7 @@ pub mod observe;
 pub mod row;
 mod score;
 mod status;
+mod uses;
 pub mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,7 +177,7 @@ fn one(
         .evaluator(&identity.platform)
         .filter(|_| identity.has_grant_evidence && is_judged)
         .map_or_else(Arc::default, |evaluator| evaluator.grants(identity, frame.catalogue));
-    let uses = status::Uses::collect(frame, range.clone());
+    let uses = uses::Uses::collect(frame, range.clone());
     let judge = status::Judge { frame, identity, intent, grants: &grants, uses: &uses };
     let judged = if is_judged { judge.judge() } else { status::Judged::default() };
     let (counts, by_status) = count(&judged, &grants.actions, &uses);
@@ -229,7 +230,7 @@ fn is_never_used(identity: &Identity, last_used: Option<Time>, counts: &Counts) 
 fn count(
     judged: &status::Judged,
     granted: &ActionSet,
-    uses: &status::Uses,
+    uses: &uses::Uses,
 ) -> (Counts, BTreeMap<Status, u64>) {
     let mut sets: BTreeMap<Status, ActionSet> = BTreeMap::new();
     for row in &judged.rows {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::observe::{NEVER_LOGGED, Observed};
 use super::row::{PermissionRow, Reason, Status};
+use super::uses::{Use, Uses, is_explained_by_denial};
 use super::{Frame, Violation, within};
 use crate::intent::{Extent, Facet, Intent, Spot};
 use crate::model::{
-    ActionId, ActionSet, Decision, Glob, GrantSet, Identity, Intervals, Outcome, Place, ScopeSet,
-    Str, Time, UsageRow,
+    ActionId, ActionSet, Decision, Glob, GrantSet, Identity, Intervals, ScopeSet, Str, Time,
+    UsageRow,
 };
 use crate::platform::{Request, Verdict};
 
@@ -19,83 +20,6 @@ const ENOUGH: f64 = 0.9;
 /// A grant or identity younger than this is judged as if it were this old: a week is the shortest cycle in
 /// which scheduled work repeats.
 const YOUNGEST_DAYS: i64 = 7;
-
-/// What is known of the use of one action by one identity.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Use {
-    pub(super) allowed: u64,
-    pub(super) denied: u64,
-    undetermined: u64,
-    first: Option<Time>,
-    last: Option<Time>,
-    place: Option<Place>,
-    last_denied: Option<Time>,
-    is_undated: bool,
-    is_named: bool,
-    /// Numbers of the rows of allowed use.
-    rows: Vec<u32>,
-}
-
-/// Uses of one identity by action, and what its other rows tell.
-#[derive(Debug, Default)]
-pub(super) struct Uses {
-    pub(super) by_action: BTreeMap<ActionId, Use>,
-    /// Services with events that could not be mapped to an action.
-    unmapped: BTreeSet<Str>,
-    pub(super) last: Option<Time>,
-    pub(super) active: roaring::RoaringBitmap,
-}
-
-impl Uses {
-    pub(super) fn collect(frame: &Frame<'_>, range: std::ops::Range<usize>) -> Uses {
-        let mut uses = Uses::default();
-        for number in range {
-            let row = &frame.usage[number];
-            uses.last = uses.last.max(row.last);
-            if row.unmapped {
-                let service = row.action.split(':').next().unwrap_or_default();
-                uses.unmapped.insert(service.to_ascii_lowercase().into());
-            }
-            if row.outcome == Outcome::Allowed {
-                uses.active.extend(row.slots.iter().map(|slot| slot / 96));
-            }
-            let Some(action) = frame.usage_actions[number] else {
-                continue;
-            };
-            let one = uses.by_action.entry(action).or_default();
-            match row.outcome {
-                Outcome::Allowed => one.allow(row, number),
-                Outcome::Denied => {
-                    one.denied += row.count;
-                    one.last_denied = one.last_denied.max(row.last);
-                }
-                Outcome::Undetermined => one.undetermined += row.count,
-            }
-        }
-        uses
-    }
-
-    /// Actions with allowed use.
-    fn allowed(&self) -> ActionSet {
-        self.by_action.iter().filter(|(_, one)| one.allowed > 0).map(|(id, _)| *id).collect()
-    }
-}
-
-impl Use {
-    fn allow(&mut self, row: &UsageRow, number: usize) {
-        self.allowed += row.count;
-        self.rows.push(number as u32);
-        self.is_undated |= row.last.is_none();
-        self.is_named |= !row.inferred;
-        if row.first.is_some() && (self.first.is_none() || row.first < self.first) {
-            self.first = row.first;
-        }
-        if row.last > self.last || (row.last == self.last && self.place.is_none()) {
-            self.last = row.last;
-            self.place = row.last_place;
-        }
-    }
-}
 
 /// The rows of one identity, before they are counted.
 #[derive(Debug, Default)]
@@ -657,17 +581,6 @@ impl Judge<'_> {
             }
         }
     }
-}
-
-/// Whether a report's attempt is one that a log shows as denied: the report counts denied calls too (IAM User
-/// Guide, access_policies_last-accessed), so it proves nothing more. A quarter-hour of slack, because the
-/// report's times are the first use in 15 minutes.
-fn is_explained_by_denial(one: Option<&Use>, at: &Intervals) -> bool {
-    let Some((from, to)) = at.bounds() else {
-        return true;
-    };
-    let denied = one.and_then(|one| one.last_denied);
-    denied.is_some_and(|denied| from.plus_seconds(-900) <= denied && denied <= to.plus_seconds(900))
 }
 
 /// Whether a grant's resource pattern can reach something in a scope. A scope is a container: a pattern for

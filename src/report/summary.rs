@@ -115,15 +115,35 @@ fn folded(report: &Report) -> BTreeMap<String, u64> {
     folded
 }
 
-/// The first finding of each of the first identities, which are the worst.
+/// Kinds that tell what happened or could happen now, before those that tell what could be tidied up.
+const TELLING: [&str; 8] = [
+    "out-of-scope-action",
+    "wrong-environment",
+    "wrong-destination",
+    "expired-relationship",
+    "administrative-grant",
+    "sensitive-without-condition",
+    "unexplained-activity",
+    "never-used-identity",
+];
+
+/// The most telling finding of each of the first identities, which are the worst.
 fn worst(report: &Report) -> Vec<Worst> {
     let mut out: Vec<Worst> = Vec::new();
     for identity in report.identities.iter().filter(|one| one.judged).take(WORST * 4) {
-        let first = report.findings.iter().find(|finding| {
-            finding.identity == identity.id
-                && finding.severity >= Severity::Medium
-                && &*finding.state != "waived"
-        });
+        let rank = |kind: &str| TELLING.iter().position(|telling| *telling == kind);
+        let first = report
+            .findings
+            .iter()
+            .filter(|finding| {
+                finding.identity == identity.id
+                    && finding.severity >= Severity::Medium
+                    && &*finding.state != "waived"
+            })
+            .min_by_key(|finding| {
+                let rank = rank(&finding.kind).unwrap_or(TELLING.len());
+                (std::cmp::Reverse(finding.severity), rank)
+            });
         if let Some(finding) = first {
             let age = match (finding.date, report.as_of) {
                 (Some(date), Some(as_of)) => {

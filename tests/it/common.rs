@@ -12,7 +12,7 @@ pub(crate) struct Run {
 
 /// Runs `authgap` with arguments in a folder, with an environment that tells it nothing.
 pub(crate) fn authgap_in(dir: &Path, args: &[&str]) -> Run {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("authgap"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authgap"));
     command.args(args).current_dir(dir).env("TZ", "UTC").env("COLUMNS", "100");
     for (name, _) in std::env::vars() {
         let is_ours = ["AUTHGAP_", "CLICOLOR", "NO_COLOR", "CI", "RUST_LOG", "GITHUB_"]
