@@ -56,9 +56,27 @@ const CALLS: &[Call] = &[
     ("s3", "ListObjects", true, "bucketName", "arn:aws:s3:::"),
     ("s3", "HeadObject", true, "bucketName", "arn:aws:s3:::"),
     ("s3", "DeleteObject", false, "bucketName", "arn:aws:s3:::"),
-    ("dynamodb", "GetItem", true, "tableName", "arn:aws:dynamodb:eu-west-1:111122223333:table/"),
-    ("dynamodb", "PutItem", false, "tableName", "arn:aws:dynamodb:eu-west-1:111122223333:table/"),
-    ("dynamodb", "Query", true, "tableName", "arn:aws:dynamodb:eu-west-1:111122223333:table/"),
+    (
+        "dynamodb",
+        "GetItem",
+        true,
+        "tableName",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/",
+    ),
+    (
+        "dynamodb",
+        "PutItem",
+        false,
+        "tableName",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/",
+    ),
+    (
+        "dynamodb",
+        "Query",
+        true,
+        "tableName",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/",
+    ),
     (
         "dynamodb",
         "DescribeTable",
@@ -66,7 +84,13 @@ const CALLS: &[Call] = &[
         "tableName",
         "arn:aws:dynamodb:eu-west-1:111122223333:table/",
     ),
-    ("sqs", "SendMessage", false, "queueUrl", "https://sqs.eu-west-1.amazonaws.com/111122223333/"),
+    (
+        "sqs",
+        "SendMessage",
+        false,
+        "queueUrl",
+        "https://sqs.eu-west-1.amazonaws.com/111122223333/",
+    ),
     (
         "sqs",
         "ReceiveMessage",
@@ -81,7 +105,13 @@ const CALLS: &[Call] = &[
         "queueUrl",
         "https://sqs.eu-west-1.amazonaws.com/111122223333/",
     ),
-    ("lambda", "Invoke", false, "functionName", "arn:aws:lambda:eu-west-1:111122223333:function:"),
+    (
+        "lambda",
+        "Invoke",
+        false,
+        "functionName",
+        "arn:aws:lambda:eu-west-1:111122223333:function:",
+    ),
     (
         "lambda",
         "GetFunction20150331v2",
@@ -110,12 +140,42 @@ const CALLS: &[Call] = &[
         "secretId",
         "arn:aws:secretsmanager:eu-west-1:111122223333:secret:",
     ),
-    ("kms", "Decrypt", true, "keyId", "arn:aws:kms:eu-west-1:111122223333:key/"),
-    ("kms", "GenerateDataKey", true, "keyId", "arn:aws:kms:eu-west-1:111122223333:key/"),
-    ("sts", "AssumeRole", true, "roleArn", "arn:aws:iam::111122223333:role/"),
+    (
+        "kms",
+        "Decrypt",
+        true,
+        "keyId",
+        "arn:aws:kms:eu-west-1:111122223333:key/",
+    ),
+    (
+        "kms",
+        "GenerateDataKey",
+        true,
+        "keyId",
+        "arn:aws:kms:eu-west-1:111122223333:key/",
+    ),
+    (
+        "sts",
+        "AssumeRole",
+        true,
+        "roleArn",
+        "arn:aws:iam::111122223333:role/",
+    ),
     ("sts", "GetCallerIdentity", true, "", ""),
-    ("ecs", "UpdateService", false, "cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/"),
-    ("ecs", "DescribeServices", true, "cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/"),
+    (
+        "ecs",
+        "UpdateService",
+        false,
+        "cluster",
+        "arn:aws:ecs:eu-west-1:111122223333:cluster/",
+    ),
+    (
+        "ecs",
+        "DescribeServices",
+        true,
+        "cluster",
+        "arn:aws:ecs:eu-west-1:111122223333:cluster/",
+    ),
     (
         "ecs",
         "RegisterTaskDefinition",
@@ -127,8 +187,20 @@ const CALLS: &[Call] = &[
     ("ec2", "DescribeNetworkInterfaces", true, "", ""),
     ("ec2", "RunInstances", false, "instanceType", ""),
     ("ec2", "TerminateInstances", false, "", ""),
-    ("iam", "GetRole", true, "roleName", "arn:aws:iam::111122223333:role/"),
-    ("iam", "ListAttachedRolePolicies", true, "roleName", "arn:aws:iam::111122223333:role/"),
+    (
+        "iam",
+        "GetRole",
+        true,
+        "roleName",
+        "arn:aws:iam::111122223333:role/",
+    ),
+    (
+        "iam",
+        "ListAttachedRolePolicies",
+        true,
+        "roleName",
+        "arn:aws:iam::111122223333:role/",
+    ),
     (
         "logs",
         "CreateLogStream",
@@ -143,7 +215,13 @@ const CALLS: &[Call] = &[
         "logGroupName",
         "arn:aws:logs:eu-west-1:111122223333:log-group:",
     ),
-    ("ssm", "GetParameter", true, "name", "arn:aws:ssm:eu-west-1:111122223333:parameter/"),
+    (
+        "ssm",
+        "GetParameter",
+        true,
+        "name",
+        "arn:aws:ssm:eu-west-1:111122223333:parameter/",
+    ),
     ("ssm", "UpdateInstanceInformation", false, "instanceId", ""),
     (
         "cloudformation",
@@ -160,7 +238,13 @@ const CALLS: &[Call] = &[
         "repositoryName",
         "arn:aws:ecr:eu-west-1:111122223333:repository/",
     ),
-    ("sns", "Publish", false, "topicArn", "arn:aws:sns:eu-west-1:111122223333:"),
+    (
+        "sns",
+        "Publish",
+        false,
+        "topicArn",
+        "arn:aws:sns:eu-west-1:111122223333:",
+    ),
     (
         "rds",
         "DescribeDBInstances",
@@ -171,12 +255,18 @@ const CALLS: &[Call] = &[
     ("autoscaling", "DescribeAutoScalingGroups", true, "", ""),
 ];
 
-const REGIONS: &[&str] = &["eu-west-1", "eu-west-1", "eu-west-1", "us-east-1", "eu-central-1"];
+const REGIONS: &[&str] = &[
+    "eu-west-1",
+    "eu-west-1",
+    "eu-west-1",
+    "us-east-1",
+    "eu-central-1",
+];
 
 const AGENTS: &[&str] = &[
-    "[Boto3/1.34.69 md/Botocore#1.34.69 ua/2.0 os/linux#5.10.210-201.852.amzn2.x86_64 md/arch#x86_64 lang/python#3.11.6 md/pyimpl#CPython cfg/retry-mode#legacy Botocore/1.34.69]",
-    "aws-sdk-java/2.25.13 Linux/5.10.210 OpenJDK_64-Bit_Server_VM/17.0.10+7-LTS Java/17.0.10 vendor/Amazon.com_Inc. io/sync http/Apache cfg/retry-mode/legacy",
-    "APN/1.0 HashiCorp/1.0 Terraform/1.7.5 (+https://www.terraform.io) terraform-provider-aws/5.42.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.26.0 os/linux lang/go#1.21.8 md/GOOS#linux md/GOARCH#amd64",
+    "[Boto3/1.34.69 md/Botocore#1.34.69 ua/2.0 os/linux#5.10.210 md/arch#x86_64 lang/python#3.11.6 cfg/retry-mode#legacy]",
+    "aws-sdk-java/2.25.13 Linux/5.10.210 OpenJDK_64-Bit_Server_VM/17.0.10+7-LTS Java/17.0.10 io/sync http/Apache",
+    "APN/1.0 HashiCorp/1.0 Terraform/1.7.5 (+https://www.terraform.io) terraform-provider-aws/5.42.0 aws-sdk-go-v2/1.26.0",
     "aws-cli/2.15.30 Python/3.11.8 Linux/6.5.0-1016-aws exe/x86_64.ubuntu.22 prompt/off command/s3.cp",
 ];
 
@@ -225,21 +315,22 @@ fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
-/// The events of one file: event N is in file N modulo the number of files, so that files overlap in time.
+/// The events of one file: a span of time, as trails write them.
 fn text(file: u64, events: u64, files: u64) -> String {
     let mut out = String::from("{\"Records\":[");
-    let mut number = file;
-    let mut is_first = true;
-    while number < events {
-        if !is_first {
+    let (from, to) = (file * events / files, (file + 1) * events / files);
+    for number in from..to {
+        if number > from {
             out.push(',');
         }
-        is_first = false;
         // A copy is the event of half the run before, which lies in some other file.
         let is_copy = number % COPIES == COPIES - 1;
         let source = if is_copy { number / 2 } else { number };
-        event(&mut out, source - u64::from(source % COPIES == COPIES - 1), events);
-        number += files;
+        event(
+            &mut out,
+            source - u64::from(source % COPIES == COPIES - 1),
+            events,
+        );
     }
     out.push_str("]}");
     out
@@ -257,6 +348,13 @@ fn guid(numbers: &mut Numbers) -> String {
     )
 }
 
+fn base64(numbers: &mut Numbers, length: usize) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (0..length)
+        .map(|_| char::from(DIGITS[numbers.below(64) as usize]))
+        .collect()
+}
+
 fn time(seconds: u64) -> String {
     authgap::model::Time::from_seconds(seconds as i64).to_string()
 }
@@ -269,8 +367,13 @@ fn event(out: &mut String, number: u64, events: u64) {
     let which = numbers.below(ACTIONS).min(numbers.below(ACTIONS));
     let call = CALLS[((who * 7 + which) % CALLS.len() as u64) as usize];
     let resource = format!("team-{who}-{}", numbers.below(RESOURCES));
-    let region = REGIONS[numbers.below(REGIONS.len() as u64) as usize];
-    let session = format!("run-{who}-{}", at / 7_200);
+    let region = REGIONS[(who % REGIONS.len() as u64) as usize];
+    // Half of the roles have a session for each run, the others one for each of a few machines.
+    let session = if who % 2 == 0 {
+        format!("run-{who}-{}", at / 7_200)
+    } else {
+        format!("i-{:017x}", Numbers::of(who * 8 + numbers.below(4)).next())
+    };
     out.push_str("{\"eventVersion\":\"1.09\",\"userIdentity\":");
     identity(out, who, &session, at, &mut numbers);
     let agent = AGENTS[(who % AGENTS.len() as u64) as usize];
@@ -284,7 +387,8 @@ fn event(out: &mut String, number: u64, events: u64) {
         numbers.below(4),
         numbers.below(250),
     );
-    let denied = numbers.below(50) == 0;
+    // Each identity tries one thing that it may not do.
+    let denied = which == ACTIONS - 1;
     if denied {
         let _ = write!(
             out,
@@ -367,8 +471,11 @@ fn request(out: &mut String, call: Call, resource: &str, numbers: &mut Numbers) 
             );
         }
         "sts" => {
-            let _ =
-                write!(out, ",\"roleSessionName\":\"{}\",\"durationSeconds\":3600", guid(numbers));
+            let _ = write!(
+                out,
+                ",\"roleSessionName\":\"{}\",\"durationSeconds\":3600",
+                guid(numbers)
+            );
         }
         _ => {
             let _ = write!(
@@ -396,12 +503,9 @@ fn response(out: &mut String, call: Call, denied: bool, numbers: &mut Numbers) {
     }
     let _ = write!(
         out,
-        ",\"additionalEventData\":{{\"SignatureVersion\":\"SigV4\",\"CipherSuite\":\"TLS_AES_128_GCM_SHA256\",\"bytesTransferredIn\":{},\"AuthenticationMethod\":\"AuthHeader\",\"x-amz-id-2\":\"{:016x}{:016x}{:016x}{:016x}=\",\"bytesTransferredOut\":{}}}",
+        ",\"additionalEventData\":{{\"SignatureVersion\":\"SigV4\",\"CipherSuite\":\"TLS_AES_128_GCM_SHA256\",\"bytesTransferredIn\":{},\"AuthenticationMethod\":\"AuthHeader\",\"x-amz-id-2\":\"{}=\",\"bytesTransferredOut\":{}}}",
         numbers.below(4_000),
-        numbers.next(),
-        numbers.next(),
-        numbers.next(),
-        numbers.next(),
+        base64(numbers, 75),
         numbers.below(90_000)
     );
 }

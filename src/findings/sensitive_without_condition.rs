@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::shared::{and_more, grant_proofs, intent_proof, shared_with};
 use super::{Draft, Kind, Severity, Sink};
 use crate::catalogue::risk::{Risk, has_risk};
-use crate::gap::{Analysis, IdentityGap};
+use crate::gap::{Analysis, IdentityGap, within};
 use crate::intent::{Intent, Spot};
 use crate::model::{AccessLevel, ActionId, ConditionClass, GrantRow, Str};
 
@@ -72,6 +72,9 @@ impl Reached {
         };
         let name = analysis.action(id);
         for sensitive in intent.sensitive_reach(name, &row.resources, &row.except) {
+            if !within::is_resource_of(analysis.input.catalogue.entry(id), &sensitive.pattern) {
+                continue;
+            }
             self.actions.insert(id);
             self.spots.insert((
                 sensitive.limit,

@@ -3,7 +3,7 @@
 use super::Window;
 use crate::catalogue::Entry;
 use crate::intent::{Beyond, Breach, Extent, Intent, Within};
-use crate::model::{GrantRow, ScopeSet, Str, UsageRow};
+use crate::model::{Glob, GrantRow, ScopeSet, Str, UsageRow};
 
 /// In which respects a use in the window is outside of the intent; `None` if it is in none.
 pub(super) fn breaches(
@@ -23,7 +23,12 @@ pub(super) fn breaches(
 /// What part of a grant of an action the intent excludes.
 pub(super) fn beyond(intent: &Intent, entry: &Entry, row: &GrantRow) -> Vec<Beyond> {
     if entry.takes_resource {
-        return intent.grant_beyond(&entry.name, &row.resources, &row.except);
+        let mut beyond = intent.grant_beyond(&entry.name, &row.resources, &row.except);
+        beyond.retain_mut(|part| {
+            part.patterns.retain(|pattern| is_resource_of(entry, pattern));
+            !part.patterns.is_empty()
+        });
+        return beyond;
     }
     // The action takes no resource: only the action itself can be excluded.
     match intent.action_resource(&entry.name, &ScopeSet::Unknown) {
@@ -35,6 +40,12 @@ pub(super) fn beyond(intent: &Intent, entry: &Entry, row: &GrantRow) -> Vec<Beyo
         }],
         Within::Inside | Within::Undecided => Vec::new(),
     }
+}
+
+/// Whether a pattern can name a resource of the action's platform: a label that is meant for another platform's
+/// resources says nothing about a grant on `*`. On AWS resources have ARNs.
+pub fn is_resource_of(entry: &Entry, pattern: &str) -> bool {
+    &*entry.platform != "aws" || Glob::new("arn:*").intersects(&Glob::new(pattern))
 }
 
 /// Patterns of actions that the intent allows.

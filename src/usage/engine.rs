@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::DefaultHashBuilder;
-
 use super::dedupe::{Ids, Spill};
 use super::frame::{Ask, Parsed, Sink};
 use super::plan::{Plan, Ranges};
-use super::table::{BATCH, Pending, Spot, Table};
+use super::table::{BATCH, Pending, Seeds, Spot, Table};
 use super::twin::{self, Broken};
 use super::walk::{PAD, Stop, Walker};
 use crate::evidence::Compression;
@@ -140,20 +138,23 @@ impl<'a> Engine<'a> {
         slow: bool,
         id_limit: usize,
         spill: &'a Spill,
-        hasher: DefaultHashBuilder,
+        seeds: Seeds,
     ) -> Engine<'a> {
         let mut batch = Vec::new();
         batch.resize_with(BATCH, Pending::default);
         Engine {
             formats,
-            walkers: formats.iter().map(|format| Walker::new(Plan::new(format.fields()))).collect(),
+            walkers: formats
+                .iter()
+                .map(|format| Walker::new(Plan::new(format.fields())))
+                .collect(),
             format: 0,
             slow,
             ranges: Ranges::new(),
             arena: Vec::new(),
             batch,
             filled: 0,
-            table: Table::new(hasher),
+            table: Table::new(seeds),
             ids: Ids::new(id_limit, spill),
             days: BTreeMap::new(),
             day: (i64::MIN, Day::default()),
@@ -179,14 +180,21 @@ impl<'a> Engine<'a> {
         let (day, events) = self.day;
         if events.count > 0 {
             let known = self.days.entry(day).or_default();
-            known.last = if known.count == 0 { events.last } else { known.last.max(events.last) };
+            known.last = if known.count == 0 {
+                events.last
+            } else {
+                known.last.max(events.last)
+            };
             known.count += events.count;
         }
         self.day.1.count = 0;
     }
 
     fn emit(&mut self, text: &[u8], at: u64) {
-        let view = View { text, ranges: &self.ranges };
+        let view = View {
+            text,
+            ranges: &self.ranges,
+        };
         let pending = &mut self.batch[self.filled];
         pending.event.clear();
         let sort = self.formats[usize::from(self.format)].event(&view, &mut pending.event);
@@ -201,7 +209,10 @@ impl<'a> Engine<'a> {
             }
         };
         pending.time = time;
-        pending.spot = Spot { file: self.file, at };
+        pending.spot = Spot {
+            file: self.file,
+            at,
+        };
         pending.format = self.format;
         self.table.prepare(pending);
         self.filled += 1;
@@ -212,7 +223,13 @@ impl<'a> Engine<'a> {
         self.count.span = Some((first.min(time), last.max(time)));
         if self.day.0 != time.day() || self.day.1.count == 0 {
             self.end_day();
-            self.day = (time.day(), Day { count: 0, last: time });
+            self.day = (
+                time.day(),
+                Day {
+                    count: 0,
+                    last: time,
+                },
+            );
         }
         self.day.1.count += 1;
         self.day.1.last = self.day.1.last.max(time);
@@ -228,9 +245,7 @@ impl<'a> Engine<'a> {
         let read = twin::read(plan, text, &mut arena, &mut self.ranges);
         let parsed = match read {
             Ok(length) => {
-                if length <= ask.longest {
-                    self.emit(&arena, self.base + ask.at);
-                }
+                self.emit(&arena, self.base + ask.at);
                 Parsed::Done(length)
             }
             Err(Broken::More) => Parsed::More,
@@ -248,12 +263,13 @@ impl Sink for Engine<'_> {
     #[inline]
     fn record(&mut self, text: &[u8], ask: Ask) -> Parsed {
         if !self.slow && !ask.strict {
+            let may_grow = !ask.last && text.len().saturating_sub(PAD) < ask.longest;
             match self.walkers[usize::from(self.format)].walk(text, &mut self.ranges) {
                 Ok(length) if length <= ask.longest => {
                     self.emit(text, self.base + ask.at);
                     return Parsed::Done(length);
                 }
-                Err(Stop::More) if !ask.last => return Parsed::More,
+                Err(Stop::More) if may_grow => return Parsed::More,
                 _ => {}
             }
         }

@@ -49,7 +49,7 @@ pub(crate) trait Sink {
 pub(crate) struct Ask {
     /// Number of the record or line, from 1.
     pub(crate) at: u64,
-    /// Bytes that it may have; a longer one is not taken, only its length is returned.
+    /// Bytes that it may have. No more of them are in the text, but for what fills the padding.
     pub(crate) longest: usize,
     /// By the slow reader.
     pub(crate) strict: bool,
@@ -175,9 +175,10 @@ impl Framer {
             self.meet(sink, "unexpected text after the last record".to_string());
             return self.end(piece);
         }
-        let available = piece.end - at;
+        let available = (piece.end - at).min(self.longest);
         let complete = piece.last || available >= self.longest;
-        match decide(&piece.text[at..], available, complete, self.keys) {
+        let text = piece.text.get(at..at + available + PAD).unwrap_or(&[]);
+        match decide(text, available, complete, self.keys) {
             None => Next::More(at),
             Some(Form::Array(inside, wrapped)) => {
                 self.by_line = false;
@@ -211,7 +212,11 @@ impl Framer {
         match piece.text[at] {
             b'{' => self.record(piece, at, Some(wrapped), sink),
             b']' => {
-                self.state = if wrapped { State::Tail } else { State::Start(true) };
+                self.state = if wrapped {
+                    State::Tail
+                } else {
+                    State::Start(true)
+                };
                 Next::At(at + 1)
             }
             _ => self.no_object(piece, at, wrapped, sink),
@@ -251,18 +256,15 @@ impl Framer {
 
     /// The members behind the array: they are skipped.
     fn tail(&mut self, piece: Piece<'_>, at: usize, sink: &mut impl Sink) -> Next {
+        let available = piece.end - at;
         match container_end(piece.text, at, 1) {
-            Ok(after) => {
+            Ok(after) if after - at <= self.longest => {
                 self.state = State::Start(true);
                 Next::At(after)
             }
-            Err(Stop::More) if !piece.last && piece.end - at < self.longest => Next::More(at),
-            Err(Stop::More) => {
-                sink.damaged("the text ends before its last bracket");
-                self.end(piece)
-            }
-            Err(Stop::Slow) => {
-                self.meet(sink, "nested too deep after the last record".to_string());
+            Err(Stop::More) if !piece.last && available < self.longest => Next::More(at),
+            _ => {
+                sink.damaged("what follows the records is cut off, or too long");
                 self.end(piece)
             }
         }
@@ -302,14 +304,16 @@ impl Framer {
             strict: self.careful,
             last: piece.last,
         };
-        let (length, reason) = match sink.record(&piece.text[at..], ask) {
-            Parsed::Done(length) if length <= self.longest => {
+        // Of what is too long all that is seen is what any size of piece shows.
+        let available = (piece.end - at).min(self.longest);
+        let text = piece.text.get(at..at + available + PAD).unwrap_or(&[]);
+        let (length, reason) = match sink.record(text, ask) {
+            Parsed::Done(length) => {
                 self.records += 1;
                 return Next::At(at + length);
             }
-            Parsed::Bad(place, reason) if place <= self.longest => (place, Some(reason)),
-            Parsed::Done(_) | Parsed::Bad(..) => (0, Some(self.too_long("record"))),
-            Parsed::More if piece.end - at >= self.longest => (0, Some(self.too_long("record"))),
+            Parsed::Bad(place, reason) => (place, Some(reason)),
+            Parsed::More if available >= self.longest => (0, Some(self.too_long("record"))),
             Parsed::More if !piece.last => return Next::More(at),
             Parsed::More => {
                 let reason = "the text ends in the middle of this record";
@@ -326,7 +330,7 @@ impl Framer {
         // The reader's place is behind the byte that it did not expect, which may begin the next record.
         let resume = length.saturating_sub(2).max(1);
         let cost = match length {
-            0 => self.longest.min(piece.end - at),
+            0 => available,
             length => length,
         };
         self.budget = self.budget.saturating_sub(cost);
@@ -415,11 +419,16 @@ impl Framer {
                 self.meet(sink, "not an object".to_string());
                 return;
             }
-            let ask = Ask { at: self.place(), longest: to - at, strict: false, last: true };
+            let ask = Ask {
+                at: self.place(),
+                longest: to - at,
+                strict: false,
+                last: true,
+            };
             // What follows the line is no padding; it must not complete the record.
             let text = &piece.text[at..];
             let parsed = match sink.record(text.get(..to - at + PAD).unwrap_or(text), ask) {
-                Parsed::Done(length) if length <= to - at => {
+                Parsed::Done(length) => {
                     self.records += 1;
                     at += length;
                     continue;

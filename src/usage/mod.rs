@@ -36,8 +36,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hashbrown::DefaultHashBuilder;
-
 use crate::diagnostic::Diagnostic;
 use crate::evidence::Compression;
 pub use crate::evidence::{NoProgress, Progress};
@@ -49,6 +47,7 @@ use self::dedupe::Spill;
 use self::engine::{Engine, FileCount};
 use self::merge::Places;
 use self::prepare::prepare;
+use self::table::Seeds;
 use self::worker::{Shared, Way, Worker};
 
 /// A log to read.
@@ -171,14 +170,20 @@ pub fn read_logs(
     files.sort_by_key(|file| file.file);
     let (formats, format_of) = formats_of(&files);
     let (ways, tasks) = prepare(&files, options);
-    let shared = Shared { files: &files, ways: &ways, formats: &format_of, options, progress };
+    let shared = Shared {
+        files: &files,
+        ways: &ways,
+        formats: &format_of,
+        options,
+        progress,
+    };
     let runner = Runner::new(options.threads);
     let spill = Spill::default();
-    let hasher = DefaultHashBuilder::default();
+    let seeds = Seeds::default();
     let id_limit = options.spill_after / runner.threads().max(1);
     let next = AtomicUsize::new(0);
     let done = runner.on_all(|| {
-        let engine = Engine::new(&formats, options.slow_twin, id_limit, &spill, hasher.clone());
+        let engine = Engine::new(&formats, options.slow_twin, id_limit, &spill, seeds.clone());
         let mut worker = Worker::new(&shared, engine);
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             worker.work(*task);
@@ -213,8 +218,11 @@ fn finish(
             known.merge(count);
         }
     }
-    let places: Vec<Places> =
-        ways.iter().zip(&of_files).map(|(way, count)| places_of(way, count)).collect();
+    let places: Vec<Places> = ways
+        .iter()
+        .zip(&of_files)
+        .map(|(way, count)| places_of(way, count))
+        .collect();
     let place = |spot: table::Spot| {
         let at = spot.file as usize;
         Place {
@@ -292,7 +300,10 @@ fn report(
         ..Intake::default()
     };
     for (at, reason) in count.rejected {
-        let place = Place { file: file.file, at: places.at(at) };
+        let place = Place {
+            file: file.file,
+            at: places.at(at),
+        };
         intake.rejected.push((place, reason));
     }
     for note in count.notes {
@@ -304,12 +315,16 @@ fn report(
     if let Some(reason) = &count.failed {
         intake.reject(Place::file(file.file), reason.clone());
     }
-    let damaged = count.damaged.map(|reason| Damage { reason, last_good: count.last_read });
+    let damaged = count.damaged.map(|reason| Damage {
+        reason,
+        last_good: count.last_read,
+    });
     if let Some(damage) = &damaged {
         intake.note(match damage.last_good {
-            Some(time) => {
-                format!("damaged: {}; the last record that was read is from {time}", damage.reason)
-            }
+            Some(time) => format!(
+                "damaged: {}; the last record that was read is from {time}",
+                damage.reason
+            ),
             None => format!("damaged: {}; no record was read", damage.reason),
         });
     }
@@ -338,11 +353,15 @@ fn report(
 
 /// The formats of the files, sorted by id, and which one each file has.
 fn formats_of(files: &[LogFile<'_>]) -> (Vec<&'static dyn EventFormat>, Vec<u16>) {
-    let by_id: BTreeMap<&str, &'static dyn EventFormat> =
-        files.iter().map(|file| (file.format.id(), file.format)).collect();
+    let by_id: BTreeMap<&str, &'static dyn EventFormat> = files
+        .iter()
+        .map(|file| (file.format.id(), file.format))
+        .collect();
     let numbers: BTreeMap<&str, u16> = by_id.keys().copied().zip(0..).collect();
-    let format_of =
-        files.iter().map(|file| numbers.get(file.format.id()).copied().unwrap_or(0)).collect();
+    let format_of = files
+        .iter()
+        .map(|file| numbers.get(file.format.id()).copied().unwrap_or(0))
+        .collect();
     (by_id.into_values().collect(), format_of)
 }
 
@@ -354,12 +373,16 @@ pub(crate) struct Runner {
 impl Runner {
     /// If threads cannot be had, the calling one does all the work.
     fn new(threads: usize) -> Runner {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .build();
         Runner { pool: pool.ok() }
     }
 
     fn threads(&self) -> usize {
-        self.pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
+        self.pool
+            .as_ref()
+            .map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
     /// Runs a task once on each thread; the results in the order of the threads.

@@ -19,23 +19,52 @@ pub(crate) const MAX_FIELDS: usize = 64;
 /// nests like that, and other tools that the evidence went through stop much earlier.
 pub(crate) const MAX_DEPTH: u32 = 512;
 
-/// What is done with a value.
+/// What is done with a value. Two words, so that it is handed over in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Action {
     /// Fields at or below the value, as bits: they are emptied when the key comes again.
     pub(crate) below: u64,
-    /// The level to enter, [`NO_LEVEL`] for none.
-    pub(crate) enter: u16,
-    /// The field to take, [`NO_FIELD`] for none.
-    pub(crate) field: u8,
-    /// What is taken.
-    pub(crate) take: Take,
+    /// The level to enter (16 bits), the field to take (8), and what is taken (8).
+    code: u32,
 }
 
 impl Action {
     /// The value is skipped.
-    pub(crate) const SKIP: Action =
-        Action { below: 0, enter: NO_LEVEL, field: NO_FIELD, take: Take::Text };
+    pub(crate) const SKIP: Action = Action::new(0, NO_LEVEL, NO_FIELD, Take::Text);
+
+    const fn new(below: u64, enter: u16, field: u8, take: Take) -> Action {
+        let take = match take {
+            Take::Text => 0,
+            Take::Scalar => 1,
+            Take::Raw => 2,
+        };
+        Action {
+            below,
+            code: enter as u32 | (field as u32) << 16 | take << 24,
+        }
+    }
+
+    /// The level to enter, [`NO_LEVEL`] for none.
+    #[inline(always)]
+    pub(crate) fn enter(self) -> u16 {
+        self.code as u16
+    }
+
+    /// The field to take, [`NO_FIELD`] for none.
+    #[inline(always)]
+    pub(crate) fn field(self) -> u8 {
+        (self.code >> 16) as u8
+    }
+
+    /// What is taken.
+    #[inline(always)]
+    pub(crate) fn take(self) -> Take {
+        match self.code >> 24 {
+            0 => Take::Text,
+            1 => Take::Scalar,
+            _ => Take::Raw,
+        }
+    }
 }
 
 /// An object or array on the way to a field.
@@ -58,7 +87,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// Compiles the fields of a format. No two fields have the same path; fields beyond the 64th are absent.
     pub(crate) fn new(fields: &'static [Field]) -> Plan {
-        let mut plan = Plan { levels: vec![Level { depth: 1, ..Level::default() }] };
+        let mut plan = Plan {
+            levels: vec![Level {
+                depth: 1,
+                ..Level::default()
+            }],
+        };
         for (number, field) in fields.iter().take(MAX_FIELDS).enumerate() {
             plan.add(number as u8, field);
         }
@@ -75,7 +109,9 @@ impl Plan {
 
     /// The action for each element of a level, if elements are wanted.
     pub(crate) fn element(&self, level: u16) -> Option<Action> {
-        self.levels.get(usize::from(level)).and_then(|level| level.element)
+        self.levels
+            .get(usize::from(level))
+            .and_then(|level| level.element)
     }
 
     fn add(&mut self, number: u8, field: &Field) {
@@ -85,18 +121,24 @@ impl Plan {
             let next = self.levels.len() as u16;
             let depth = self.levels[level].depth + 1;
             let action = slot(&mut self.levels[level], key);
-            action.below |= 1 << number;
-            if is_last {
-                debug_assert_eq!(action.field, NO_FIELD, "two fields with the path {key}");
-                action.field = number;
-                action.take = field.take;
-            } else if action.enter == NO_LEVEL {
-                action.enter = next;
-            }
-            let enter = usize::from(action.enter);
+            let below = action.below | 1 << number;
+            let (enter, taken, take) = (action.enter(), action.field(), action.take());
+            let (enter, taken, take) = if is_last {
+                debug_assert_eq!(taken, NO_FIELD, "two fields with the path {key}");
+                (enter, number, field.take)
+            } else if enter == NO_LEVEL {
+                (next, taken, take)
+            } else {
+                (enter, taken, take)
+            };
+            *action = Action::new(below, enter, taken, take);
+            let enter = usize::from(enter);
             if !is_last {
                 if enter == self.levels.len() {
-                    self.levels.push(Level { depth, ..Level::default() });
+                    self.levels.push(Level {
+                        depth,
+                        ..Level::default()
+                    });
                 }
                 level = enter;
             }
@@ -129,7 +171,11 @@ pub(crate) struct Ranges {
 
 impl Ranges {
     pub(crate) fn new() -> Ranges {
-        Ranges { at: [(0, 0); MAX_FIELDS], set: 0, frozen: 0 }
+        Ranges {
+            at: [(0, 0); MAX_FIELDS],
+            set: 0,
+            frozen: 0,
+        }
     }
 
     /// Empties all fields.

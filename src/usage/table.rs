@@ -1,14 +1,18 @@
 //! Aggregation: records with equal keys become one row, without being looked into.
 //!
+//! Keys are held equal when 128 bits of two hashes are, seeded anew for each run, so that nobody can choose
+//! two keys for that: comparing the keys themselves would fetch some more cache lines for each event, for a
+//! difference that no run will see (a million keys agree by chance once in 10^26 runs).
+//!
 //! Decompression sweeps the caches, so that each row has to be fetched again. Records are therefore added in
 //! batches: all look-ups, then all comparisons of keys, then all updates, so that the waits overlap.
 
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::usage::BOUNDED_CAP;
-use crate::model::{Slot, Str, Time};
+use crate::model::{Bounded, Slot, Str, Time};
 use crate::platform::events::{RawEvent, key_parts};
 
 /// Records in a batch.
@@ -16,6 +20,9 @@ pub(crate) const BATCH: usize = 32;
 
 /// Longest value of a bounded set, in bytes; longer ones are cut. Their authors are not trusted.
 const VALUE_BYTES: usize = 256;
+
+/// Values that a pool holds before it is swept.
+const POOL: usize = 8_192;
 
 /// Where a record is: file and position. Ordered as the records lie in the evidence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,67 +39,109 @@ pub(crate) struct Pending {
     pub(crate) time: Time,
     pub(crate) spot: Spot,
     pub(crate) format: u16,
-    hash: u64,
+    print: Print,
 }
 
-/// One aggregated key.
+/// The fingerprint of a key and its format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Print(u64, u64);
+
+impl Print {
+    /// For a hash table.
+    pub(crate) fn hash(self) -> u64 {
+        self.0
+    }
+}
+
+/// Hashes that all threads of a run share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seeds(DefaultHashBuilder, DefaultHashBuilder);
+
+impl Seeds {
+    fn print(&self, format: u16, key: &[u8]) -> Print {
+        let mut second = self.1.build_hasher();
+        // The two must not run alike, whatever the builders share.
+        second.write_u64(!u64::from(format));
+        second.write(key);
+        Print(self.0.hash_one(key) ^ u64::from(format), second.finish())
+    }
+
+    fn value(&self, value: &[u8]) -> u64 {
+        self.0.hash_one(value)
+    }
+}
+
+/// One aggregated key: what is used for each record.
 #[derive(Debug)]
 pub(crate) struct Row {
-    key_at: usize,
-    key_length: u32,
-    pub(crate) format: u16,
     pub(crate) count: u64,
     pub(crate) first: (Time, Spot),
     pub(crate) last: (Time, Spot),
-    last_slot: Slot,
     /// Quarter-hours, with repetitions.
     pub(crate) slots: Vec<Slot>,
-    /// Hashes of the network, agent and session that came last: most repeat. The hash is seeded for each
-    /// run, so that nobody can choose two values for it.
+    /// Hashes of the network, agent and session that came last: most repeat. As with keys, seeded hashes
+    /// stand for what they are of.
     recent: [u64; 3],
 }
 
-/// The bounded sets of a row: networks, agents, sessions.
-#[derive(Debug, Default)]
-pub(crate) struct Sets(pub(crate) [SmallSet; 3]);
-
-/// The smallest values, sorted, and whether there were more ([`crate::model::Bounded`]).
-#[derive(Debug, Default)]
-pub(crate) struct SmallSet {
-    pub(crate) values: Vec<Str>,
-    pub(crate) overflow: bool,
+/// The key of a row.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) print: Print,
+    pub(crate) format: u16,
+    at: usize,
+    length: u32,
 }
 
 /// The rows of one thread.
 pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
-    pub(crate) sets: Vec<Sets>,
-    keys: Vec<u8>,
-    index: HashTable<(u64, u32)>,
+    /// Of each row.
+    pub(crate) keys: Vec<Key>,
+    /// Networks, agents and sessions of each row.
+    sets: Vec<[SmallSet; 3]>,
+    text: Vec<u8>,
+    index: HashTable<(Print, u32)>,
     pool: Pool,
-    hasher: DefaultHashBuilder,
+    seeds: Seeds,
 }
 
 impl Table {
-    pub(crate) fn new(hasher: DefaultHashBuilder) -> Table {
+    pub(crate) fn new(seeds: Seeds) -> Table {
         Table {
             rows: Vec::new(),
-            sets: Vec::new(),
             keys: Vec::new(),
+            sets: Vec::new(),
+            text: Vec::new(),
             index: HashTable::new(),
             pool: Pool::default(),
-            hasher,
+            seeds,
         }
     }
 
-    /// The key of a row.
-    pub(crate) fn key(&self, row: &Row) -> &[u8] {
-        key_of(&self.keys, row)
+    /// The text of a key.
+    pub(crate) fn text(&self, key: &Key) -> &[u8] {
+        self.text
+            .get(key.at..key.at + key.length as usize)
+            .unwrap_or(&[])
+    }
+
+    /// Adds the values of a row's sets (networks, agents, sessions) to others.
+    pub(crate) fn add_sets(&self, row: u32, to: &mut [Bounded; 3]) {
+        let Some(sets) = self.sets.get(row as usize) else {
+            return;
+        };
+        for (set, to) in sets.iter().zip(to) {
+            to.overflow |= set.overflow;
+            for value in set.values.iter().filter_map(|value| self.pool.get(*value)) {
+                to.insert(value.clone());
+            }
+        }
     }
 
     /// Prepares a record for its batch, while it is at hand.
     pub(crate) fn prepare(&self, pending: &mut Pending) {
-        pending.hash = hash(&self.hasher, pending.format, pending.event.key());
+        pending.print = self.seeds.print(pending.format, pending.event.key());
     }
 
     /// Adds a batch. Gives each record's row to `each`.
@@ -101,73 +150,80 @@ impl Table {
         let mut found = [NONE; BATCH];
         let batch = &batch[..batch.len().min(BATCH)];
         for (pending, found) in batch.iter().zip(&mut found) {
-            let entry = self.index.find(pending.hash, |(hash, _)| *hash == pending.hash);
-            *found = entry.map_or(NONE, |(_, row)| *row);
+            *found = self.find(pending.print).unwrap_or(NONE);
         }
-        for (pending, found) in batch.iter().zip(&mut found) {
-            let same = self.rows.get(*found as usize).is_some_and(|row| {
-                row.format == pending.format && key_of(&self.keys, row) == pending.event.key()
-            });
-            if !same {
-                *found = NONE;
-            }
+        // Only to have the rows fetched, all at once.
+        let mut fetched = 0;
+        for row in found.iter().filter_map(|row| self.rows.get(*row as usize)) {
+            fetched ^= row.recent[0] ^ row.count;
         }
+        for row in found.iter().filter_map(|row| self.rows.get(*row as usize)) {
+            fetched ^= u64::from(row.slots.last().copied().unwrap_or(0));
+        }
+        std::hint::black_box(fetched);
         for (pending, found) in batch.iter().zip(found) {
-            let row = if found == NONE { self.find_or_insert(pending) } else { found };
+            let row = if found == NONE {
+                self.find_or_insert(pending)
+            } else {
+                found
+            };
             self.update(row, pending);
             each(pending, row);
         }
+        self.pool.sweep(&mut self.sets);
     }
 
     fn find_or_insert(&mut self, pending: &Pending) -> u32 {
-        let key = pending.event.key();
-        if let Some(row) = self.find(pending.format, pending.hash, key) {
+        if let Some(row) = self.find(pending.print) {
             return row;
         }
         // Keys are checked when they are new: what is stored is UTF-8.
-        if key_parts(key).iter().all(|part| std::str::from_utf8(part).is_ok()) {
-            return self.insert(pending, pending.hash, key);
+        let key = pending.event.key();
+        if key_parts(key)
+            .iter()
+            .all(|part| std::str::from_utf8(part).is_ok())
+        {
+            return self.insert(pending, pending.print, key);
         }
         let mut clean = RawEvent::default();
         for part in key_parts(key) {
-            clean.part(String::from_utf8_lossy(part).as_bytes());
+            // Parts are cut at 64 KiB; a character must not be.
+            let part = String::from_utf8_lossy(part);
+            let end = part.floor_char_boundary(usize::from(u16::MAX));
+            clean.part(part[..end].as_bytes());
         }
-        // A part that grew over its limit was cut, perhaps inside a character.
-        let clean: Vec<u8> = clean.key().to_vec();
-        let hash = hash(&self.hasher, pending.format, &clean);
-        match self.find(pending.format, hash, &clean) {
+        let print = self.seeds.print(pending.format, clean.key());
+        match self.find(print) {
             Some(row) => row,
-            None => self.insert(pending, hash, &clean),
+            None => self.insert(pending, print, clean.key()),
         }
     }
 
-    fn find(&self, format: u16, hash: u64, key: &[u8]) -> Option<u32> {
-        let same = |entry: &(u64, u32)| {
-            entry.0 == hash
-                && self
-                    .rows
-                    .get(entry.1 as usize)
-                    .is_some_and(|row| row.format == format && key_of(&self.keys, row) == key)
-        };
-        self.index.find(hash, same).map(|(_, row)| *row)
+    fn find(&self, print: Print) -> Option<u32> {
+        self.index
+            .find(print.0, |(known, _)| *known == print)
+            .map(|(_, row)| *row)
     }
 
-    fn insert(&mut self, pending: &Pending, hash: u64, key: &[u8]) -> u32 {
+    fn insert(&mut self, pending: &Pending, print: Print, key: &[u8]) -> u32 {
         let number = self.rows.len() as u32;
         self.rows.push(Row {
-            key_at: self.keys.len(),
-            key_length: key.len() as u32,
-            format: pending.format,
             count: 0,
             first: (pending.time, pending.spot),
             last: (pending.time, pending.spot),
-            last_slot: Slot::MAX,
             slots: Vec::new(),
             recent: [0; 3],
         });
-        self.sets.push(Sets::default());
-        self.keys.extend_from_slice(key);
-        self.index.insert_unique(hash, (hash, number), |(hash, _)| *hash);
+        self.keys.push(Key {
+            print,
+            format: pending.format,
+            at: self.text.len(),
+            length: key.len() as u32,
+        });
+        self.sets.push(Default::default());
+        self.text.extend_from_slice(key);
+        self.index
+            .insert_unique(print.0, (print, number), |(print, _)| print.0);
         number
     }
 
@@ -185,34 +241,26 @@ impl Table {
             row.last = (time, spot);
         }
         let slot = time.slot();
-        if slot != row.last_slot {
-            row.last_slot = slot;
+        if row.slots.last() != Some(&slot) {
             add_slot(&mut row.slots, slot);
         }
         let event = &pending.event;
-        for (which, value) in [&event.network, &event.agent, &event.session].into_iter().enumerate()
-        {
+        let values = [&event.network, &event.agent, &event.session];
+        for (which, value) in values.into_iter().enumerate() {
             if value.is_empty() {
                 continue;
             }
-            let hash = self.hasher.hash_one(value.as_slice());
+            let hash = self.seeds.value(value);
             if row.recent[which] == hash {
                 continue;
             }
             row.recent[which] = hash;
+            let value = self.pool.intern(value, hash, &self.seeds);
             if let Some(sets) = self.sets.get_mut(number as usize) {
-                sets.0[which].add(value, hash, &mut self.pool, &self.hasher);
+                sets[which].add(value, &self.pool);
             }
         }
     }
-}
-
-fn key_of<'a>(keys: &'a [u8], row: &Row) -> &'a [u8] {
-    keys.get(row.key_at..row.key_at + row.key_length as usize).unwrap_or(&[])
-}
-
-fn hash(hasher: &DefaultHashBuilder, format: u16, key: &[u8]) -> u64 {
-    hasher.hash_one(key) ^ u64::from(format)
 }
 
 /// Appends; before the list grows, repetitions are removed, which mostly makes room.
@@ -227,66 +275,133 @@ fn add_slot(slots: &mut Vec<Slot>, slot: Slot) {
         }
         slots.reserve_exact(slots.capacity() / 2);
     }
-    if slots.capacity() == 0 {
-        slots.reserve_exact(4);
-    }
     slots.push(slot);
 }
 
+/// The smallest values, and whether there were more ([`Bounded`]); numbers in the pool, in any order, up to
+/// twice as many as are kept.
+#[derive(Debug, Default)]
+struct SmallSet {
+    values: Vec<u32>,
+    /// The largest of the values that are kept, once there were more.
+    largest: u32,
+    overflow: bool,
+}
+
 impl SmallSet {
-    fn add(&mut self, value: &[u8], hash: u64, pool: &mut Pool, hasher: &DefaultHashBuilder) {
-        if let Some(known) = pool.find(value, hash) {
-            // Every value of a set is in the pool, as one and the same allocation.
-            if self.values.iter().any(|mine| std::sync::Arc::ptr_eq(mine, known)) {
-                return;
-            }
-        }
-        let text = String::from_utf8_lossy(value);
-        let text = &text[..text.floor_char_boundary(VALUE_BYTES)];
-        let full = self.values.len() >= BOUNDED_CAP;
-        if full && self.values.last().is_some_and(|last| text > &**last) {
-            self.overflow = true;
+    fn add(&mut self, value: u32, pool: &Pool) {
+        if self.values.contains(&value) {
             return;
         }
-        if let Err(at) = self.values.binary_search_by(|mine| (**mine).cmp(text)) {
-            if full {
-                self.values.pop();
-                self.overflow = true;
-            }
-            self.values.insert(at, pool.intern(text, hasher));
+        if self.overflow && pool.get(value) >= pool.get(self.largest) {
+            return;
+        }
+        self.values.push(value);
+        if self.values.len() >= 2 * BOUNDED_CAP {
+            self.settle(pool);
+        }
+    }
+
+    /// Keeps the smallest.
+    fn settle(&mut self, pool: &Pool) {
+        if self.values.len() > BOUNDED_CAP {
+            self.values
+                .sort_unstable_by(|left, right| pool.get(*left).cmp(&pool.get(*right)));
+            self.values.truncate(BOUNDED_CAP);
+            self.overflow = true;
+            self.largest = self.values.last().copied().unwrap_or(0);
         }
     }
 }
 
-/// Values that rows share. Values that no row holds any more are dropped from time to time.
+/// Networks, agents and sessions that rows share, by number. What no row holds is swept out when the pool
+/// has doubled, so that it is bounded by the rows whatever the logs hold.
 #[derive(Debug)]
 struct Pool {
-    values: HashTable<(u64, Str)>,
+    values: Vec<Str>,
+    index: HashTable<(u64, u32)>,
+    /// Numbers that are free.
+    free: Vec<u32>,
     limit: usize,
 }
 
 impl Default for Pool {
     fn default() -> Pool {
-        Pool { values: HashTable::new(), limit: 4_096 }
+        Pool {
+            values: Vec::new(),
+            index: HashTable::new(),
+            free: Vec::new(),
+            limit: POOL,
+        }
     }
 }
 
 impl Pool {
-    fn find(&self, value: &[u8], hash: u64) -> Option<&Str> {
-        self.values.find(hash, |(_, known)| known.as_bytes() == value).map(|(_, known)| known)
+    fn get(&self, value: u32) -> Option<&Str> {
+        self.values.get(value as usize)
     }
 
-    fn intern(&mut self, value: &str, hasher: &DefaultHashBuilder) -> Str {
-        let hash = hasher.hash_one(value.as_bytes());
-        if let Some(known) = self.find(value.as_bytes(), hash) {
-            return known.clone();
+    fn intern(&mut self, value: &[u8], hash: u64, seeds: &Seeds) -> u32 {
+        if let Some(known) = self.find(value, hash) {
+            return known;
         }
-        if self.values.len() >= self.limit {
-            self.values.retain(|(_, known)| std::sync::Arc::strong_count(known) > 1);
-            self.limit = (self.values.len() * 2).max(4_096);
+        let text = String::from_utf8_lossy(value);
+        let text = &text[..text.floor_char_boundary(VALUE_BYTES)];
+        let hash = seeds.value(text.as_bytes());
+        if let Some(known) = self.find(text.as_bytes(), hash) {
+            return known;
         }
-        let new = Str::from(value);
-        self.values.insert_unique(hash, (hash, new.clone()), |(hash, _)| *hash);
-        new
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => {
+                self.values.push(Str::default());
+                self.values.len() as u32 - 1
+            }
+        };
+        if let Some(value) = self.values.get_mut(number as usize) {
+            *value = Str::from(text);
+        }
+        self.index
+            .insert_unique(hash, (hash, number), |(hash, _)| *hash);
+        number
+    }
+
+    fn find(&self, value: &[u8], hash: u64) -> Option<u32> {
+        let same = |entry: &(u64, u32)| {
+            entry.0 == hash
+                && self
+                    .get(entry.1)
+                    .is_some_and(|known| known.as_bytes() == value)
+        };
+        self.index.find(hash, same).map(|(_, number)| *number)
+    }
+
+    /// Drops what no row holds, if much was added since the last time.
+    fn sweep(&mut self, sets: &mut [[SmallSet; 3]]) {
+        if self.index.len() < self.limit {
+            return;
+        }
+        let mut held = vec![false; self.values.len()];
+        for set in sets.iter_mut().flatten() {
+            set.settle(self);
+            for value in &set.values {
+                if let Some(held) = held.get_mut(*value as usize) {
+                    *held = true;
+                }
+            }
+        }
+        let is_held = |number: u32| held.get(number as usize).copied().unwrap_or(false);
+        let before = self.index.len();
+        self.index.retain(|(_, number)| is_held(*number));
+        if self.index.len() < before {
+            self.free.clear();
+            for (number, value) in self.values.iter_mut().enumerate() {
+                if !is_held(number as u32) {
+                    *value = Str::default();
+                    self.free.push(number as u32);
+                }
+            }
+        }
+        self.limit = (self.index.len() * 2).max(POOL);
     }
 }

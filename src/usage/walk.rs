@@ -83,7 +83,11 @@ impl Walker {
             }
             levels.push(seen);
         }
-        Walker { plan, levels, hasher }
+        Walker {
+            plan,
+            levels,
+            hasher,
+        }
     }
 
     /// The tree that it follows.
@@ -115,15 +119,18 @@ impl Seen {
         self.keys.push(known(Some(key), action));
         self.names.push(key.into());
         let names = &self.names;
-        self.index.insert_unique(hasher.hash_one(key), number, |number| {
-            hasher.hash_one(&*names[usize::from(*number)])
-        });
+        self.index
+            .insert_unique(hasher.hash_one(key), number, |number| {
+                hasher.hash_one(&*names[usize::from(*number)])
+            });
         number
     }
 
     fn find(&self, key: &[u8], hasher: &DefaultHashBuilder) -> Option<u16> {
         self.index
-            .find(hasher.hash_one(key), |number| *self.names[usize::from(*number)] == *key)
+            .find(hasher.hash_one(key), |number| {
+                *self.names[usize::from(*number)] == *key
+            })
             .copied()
     }
 }
@@ -147,7 +154,13 @@ fn known(key: Option<&[u8]>, action: Action) -> Known {
             mask[0] = 0xff;
         }
     }
-    Known { words: words(&needle), mask: words(&mask), action, next: [0, 0], length: length as u16 }
+    Known {
+        words: words(&needle),
+        mask: words(&mask),
+        action,
+        next: [0, 0],
+        length: length as u16,
+    }
 }
 
 fn words(bytes: &[u8; GUESS]) -> [u64; 3] {
@@ -182,7 +195,11 @@ impl Walk<'_, '_> {
     /// At a byte that fits nowhere: beyond the end more text may make it right.
     #[cold]
     fn wrong<T>(&self, at: usize) -> Walked<T> {
-        Err(if at >= self.end { Stop::More } else { Stop::Slow })
+        Err(if at >= self.end {
+            Stop::More
+        } else {
+            Stop::Slow
+        })
     }
 
     #[inline(always)]
@@ -206,9 +223,10 @@ impl Walk<'_, '_> {
         }
         let mut before = 0u16;
         loop {
-            let (key, action, after) = self.key(at, level, before)?;
+            let (key, after) = self.key(at, level, before)?;
             before = key;
             let after = self.blank(after);
+            let action = self.levels[usize::from(level)].keys[usize::from(key)].action;
             at = if action.below == 0 {
                 self.skip(after, level)?
             } else {
@@ -232,9 +250,9 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Reads a key and its colon: the key's number, its action, and the place behind the colon.
+    /// Reads a key and its colon: the key's number, and the place behind the colon.
     #[inline(always)]
-    fn key(&mut self, at: usize, level: u16, before: u16) -> Walked<(u16, Action, usize)> {
+    fn key(&mut self, at: usize, level: u16, before: u16) -> Walked<(u16, usize)> {
         let seen = &self.levels[usize::from(level)];
         if let Some(chunk) = self.text.get(at..).and_then(|text| text.first_chunk()) {
             let chunk = words(chunk);
@@ -242,7 +260,7 @@ impl Walk<'_, '_> {
             for guess in [first, second] {
                 let known = &seen.keys[usize::from(guess)];
                 if known.is(&chunk) {
-                    return Ok((guess, known.action, at + usize::from(known.length)));
+                    return Ok((guess, at + usize::from(known.length)));
                 }
             }
         }
@@ -250,12 +268,7 @@ impl Walk<'_, '_> {
     }
 
     #[inline(never)]
-    fn key_the_ordinary_way(
-        &mut self,
-        at: usize,
-        level: u16,
-        before: u16,
-    ) -> Walked<(u16, Action, usize)> {
+    fn key_the_ordinary_way(&mut self, at: usize, level: u16, before: u16) -> Walked<(u16, usize)> {
         if self.byte(at) != b'"' {
             return self.wrong(at);
         }
@@ -271,15 +284,15 @@ impl Walk<'_, '_> {
         let seen = &mut self.levels[usize::from(level)];
         let number = match seen.find(key, self.hasher) {
             Some(number) => number,
-            // Wanted keys are known from the start.
+            // Wanted keys are known from the start; number 0 is skipped.
             None if seen.keys.len() >= KEYS_KEPT || key.len() > 256 => {
-                return Ok((0, Action::SKIP, colon + 1));
+                return Ok((0, colon + 1));
             }
             None => seen.insert(key, Action::SKIP, self.hasher),
         };
         let next = &mut seen.keys[usize::from(before)].next;
         *next = [number, next[0]];
-        Ok((number, seen.keys[usize::from(number)].action, colon + 1))
+        Ok((number, colon + 1))
     }
 
     /// A value of which something is wanted.
@@ -289,43 +302,46 @@ impl Walk<'_, '_> {
             self.ranges.drop_below(action.below);
         }
         match self.byte(at) {
-            b'"' if action.field != NO_FIELD => {
+            b'"' if action.field() != NO_FIELD => {
                 let close = string_stop(self.text, at + 1)?;
-                if self.byte(close) == b'"' && action.take != Take::Raw {
-                    self.ranges.put(action.field, at + 1, close);
+                if self.byte(close) == b'"' && action.take() != Take::Raw {
+                    self.ranges.put(action.field(), at + 1, close);
                     return Ok(close + 1);
                 }
-                if action.take != Take::Raw {
+                if action.take() != Take::Raw {
                     return Err(Stop::Slow);
                 }
                 let after = string_end(self.text, at + 1)?;
-                self.ranges.put(action.field, at, after);
+                self.ranges.put(action.field(), at, after);
                 Ok(after)
             }
             b'{' | b'[' => {
                 let after = self.container(at, action, level)?;
-                if action.field != NO_FIELD && action.take == Take::Raw {
-                    self.ranges.put(action.field, at, after);
+                if action.field() != NO_FIELD && action.take() == Take::Raw {
+                    self.ranges.put(action.field(), at, after);
                 }
                 Ok(after)
             }
-            _ if action.field == NO_FIELD => self.skip(at, level),
+            _ if action.field() == NO_FIELD => self.skip(at, level),
             _ => self.literal(at, action),
         }
     }
 
     fn container(&mut self, at: usize, action: Action, level: u16) -> Walked<usize> {
-        if action.enter == NO_LEVEL {
+        if action.enter() == NO_LEVEL {
             return self.skip(at, level);
         }
         if self.byte(at) == b'{' {
-            if self.plan.levels[usize::from(action.enter)].keys.is_empty() {
+            if self.plan.levels[usize::from(action.enter())]
+                .keys
+                .is_empty()
+            {
                 return self.skip(at, level);
             }
-            return self.object(at + 1, action.enter);
+            return self.object(at + 1, action.enter());
         }
-        match self.plan.element(action.enter) {
-            Some(element) => self.array(at + 1, element, action.enter),
+        match self.plan.element(action.enter()) {
+            Some(element) => self.array(at + 1, element, action.enter()),
             None => self.skip(at, level),
         }
     }
@@ -365,8 +381,8 @@ impl Walk<'_, '_> {
         if text != b"true" && text != b"false" && !is_number(text) {
             return Err(Stop::Slow);
         }
-        if action.take != Take::Text {
-            self.ranges.put(action.field, at, after);
+        if action.take() != Take::Text {
+            self.ranges.put(action.field(), at, after);
         }
         Ok(after)
     }
@@ -415,13 +431,12 @@ fn string_stop(text: &[u8], at: usize) -> Walked<usize> {
         let [first, second] = words else {
             return Err(Stop::Slow);
         };
-        let marks = stops(u64::from_le_bytes(*first));
-        if marks != 0 {
-            return Ok(at + (marks.trailing_zeros() / 8) as usize);
-        }
-        let marks = stops(u64::from_le_bytes(*second));
-        if marks != 0 {
-            return Ok(at + 8 + (marks.trailing_zeros() / 8) as usize);
+        let first = stops(u64::from_le_bytes(*first));
+        let second = stops(u64::from_le_bytes(*second));
+        if first | second != 0 {
+            // One branch for both: where in them a string ends cannot be foretold.
+            let (marks, base) = if first != 0 { (first, 0) } else { (second, 8) };
+            return Ok(at + base + (marks.trailing_zeros() / 8) as usize);
         }
         from = 16;
     }
@@ -451,7 +466,12 @@ pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Walked<usize>
     let mut open = 1u32;
     loop {
         match text.get(at) {
-            Some(b'"') => at = string_end(text, at + 1)?,
+            Some(b'"') => {
+                at = string_end(text, at + 1)?;
+                if let Some(b':' | b',') = text.get(at) {
+                    at += 1;
+                }
+            }
             Some(b'{' | b'[') => {
                 open += 1;
                 if open + depth > MAX_DEPTH + 1 {
@@ -476,7 +496,10 @@ pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Walked<usize>
 #[inline(always)]
 pub(crate) fn literal_end(text: &[u8], at: usize) -> usize {
     let mut at = at;
-    while matches!(text.get(at), Some(b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+' | b'E')) {
+    while matches!(
+        text.get(at),
+        Some(b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+' | b'E')
+    ) {
         at += 1;
     }
     at
@@ -499,7 +522,10 @@ fn is_number(text: &[u8]) -> bool {
         rest = &after[fraction..];
     }
     if let Some(after) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
-        let after = after.strip_prefix(b"+").or_else(|| after.strip_prefix(b"-")).unwrap_or(after);
+        let after = after
+            .strip_prefix(b"+")
+            .or_else(|| after.strip_prefix(b"-"))
+            .unwrap_or(after);
         let exponent = digits(after);
         return exponent > 0 && exponent == after.len();
     }

@@ -14,6 +14,7 @@ pub(super) fn run() -> &'static (RunCatalogue, Compiled) {
             class: "management".into(),
             touches_data: false,
             level: None,
+            log_reads: None,
         };
         let seen = [("aws".into(), "newsvc:DoIt".into())];
         let run = RunCatalogue::build(&[("aws".into(), Catalogue::aws())], &seen, &facts);
