@@ -34,14 +34,11 @@ const GOAL: f64 = 2.5;
 
 fn main() -> io::Result<()> {
     // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let number = |at: usize, default: u64| {
         let word = arguments.get(at);
-        word.and_then(|word| word.replace('_', "").parse().ok())
-            .unwrap_or(default)
+        word.and_then(|word| word.replace('_', "").parse().ok()).unwrap_or(default)
     };
     match arguments.first().map(String::as_str) {
         Some("generate") => {
@@ -74,31 +71,15 @@ struct Variant {
 const LISTED: usize = usize::MAX / 2;
 
 static VARIANTS: &[Variant] = &[
-    Variant {
-        name: "floor: libdeflate alone",
-        format: None,
-        spill_after: 0,
-    },
-    Variant {
-        name: "fields read",
-        format: Some(&trail::SCAN),
-        spill_after: 0,
-    },
-    Variant {
-        name: "usage table, ids listed",
-        format: Some(&trail::TRAIL),
-        spill_after: LISTED,
-    },
+    Variant { name: "floor: libdeflate alone", format: None, spill_after: 0 },
+    Variant { name: "fields read", format: Some(&trail::SCAN), spill_after: 0 },
+    Variant { name: "usage table, ids listed", format: Some(&trail::TRAIL), spill_after: LISTED },
     Variant {
         name: "usage table, as by default",
         format: Some(&trail::TRAIL),
         spill_after: 1 << 20,
     },
-    Variant {
-        name: "usage table, ids spilled",
-        format: Some(&trail::TRAIL),
-        spill_after: 0,
-    },
+    Variant { name: "usage table, ids spilled", format: Some(&trail::TRAIL), spill_after: 0 },
 ];
 
 #[derive(Clone, Copy, Default)]
@@ -115,11 +96,8 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
     paths.sort();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let raw = floor(&paths, threads)?;
-    let stored: u64 = paths
-        .iter()
-        .filter_map(|path| path.metadata().ok())
-        .map(|file| file.len())
-        .sum();
+    let stored: u64 =
+        paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
     println!(
         "{} files, {:.1} MB stored, {:.3} GB of text, {threads} threads, {rounds} rounds",
         paths.len(),
@@ -142,10 +120,7 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
                     told = tell(&read(&paths, format, threads, variant.spill_after));
                 }
             }
-            costs.push(Cost {
-                cpu: cpu() - before.0,
-                wall: before.1.elapsed().as_secs_f64(),
-            });
+            costs.push(Cost { cpu: cpu() - before.0, wall: before.1.elapsed().as_secs_f64() });
         }
     }
     println!("{told}, peak {} MB", peak_mb());
@@ -159,11 +134,7 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
         let of = |value: fn(Cost) -> f64| median(costs.iter().map(|cost| value(*cost)).collect());
         let ratio = |value: fn(Cost) -> f64| {
             let pairs = costs.iter().zip(&floors);
-            median(
-                pairs
-                    .map(|(cost, floor)| value(*cost) / value(*floor).max(0.001))
-                    .collect(),
-            )
+            median(pairs.map(|(cost, floor)| value(*cost) / value(*floor).max(0.001)).collect())
         };
         if costs.is_empty() {
             continue;
@@ -179,19 +150,13 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
             ratio(|cost| cost.wall),
         );
     }
-    println!(
-        "goal: {GOAL} times the floor: {}",
-        if last <= GOAL { "met" } else { "missed" }
-    );
+    println!("goal: {GOAL} times the floor: {}", if last <= GOAL { "met" } else { "missed" });
     Ok(())
 }
 
 fn tell(result: &LogResult) -> String {
     let rows: usize = result.rows.iter().map(|rows| rows.rows.len()).sum();
-    format!(
-        "{} events, {} copies, {rows} rows",
-        result.events, result.duplicates
-    )
+    format!("{} events, {} copies, {rows} rows", result.events, result.duplicates)
 }
 
 fn read(
@@ -200,26 +165,14 @@ fn read(
     threads: usize,
     spill_after: usize,
 ) -> LogResult {
-    let printed: Vec<String> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let printed: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let files: Vec<LogFile<'_>> = paths
         .iter()
         .zip(&printed)
         .zip(0..)
-        .map(|((path, printed), file)| LogFile {
-            file,
-            path,
-            printed,
-            format,
-        })
+        .map(|((path, printed), file)| LogFile { file, path, printed, format })
         .collect();
-    let options = ReadOptions {
-        threads,
-        spill_after,
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions { threads, spill_after, ..ReadOptions::default() };
     read_logs(&files, &options, &NoProgress)
 }
 
@@ -236,9 +189,7 @@ fn floor(paths: &[PathBuf], threads: usize) -> io::Result<u64> {
                 while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
                     stored.clear();
                     io::Read::read_to_end(&mut std::fs::File::open(path)?, &mut stored)?;
-                    let size = stored
-                        .last_chunk::<4>()
-                        .map_or(0, |size| u32::from_le_bytes(*size));
+                    let size = stored.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
                     text.resize(text.len().max(size as usize), 0);
                     let length = decompressor
                         .gzip_decompress(&stored, &mut text)
@@ -249,9 +200,7 @@ fn floor(paths: &[PathBuf], threads: usize) -> io::Result<u64> {
             }));
         }
         for thread in running {
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("a thread failed")))?;
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread failed")))?;
         }
         Ok(total.load(Ordering::Relaxed))
     })
@@ -261,12 +210,8 @@ fn floor(paths: &[PathBuf], threads: usize) -> io::Result<u64> {
 fn cpu() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks: f64 = after
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|word| word.parse::<f64>().ok())
-        .sum();
+    let ticks: f64 =
+        after.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
     ticks / TICKS
 }
 
@@ -274,9 +219,7 @@ fn cpu() -> f64 {
 fn peak_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
-        .unwrap_or(0)
-        / 1_000
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1_000
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -56,27 +56,9 @@ const CALLS: &[Call] = &[
     ("s3", "ListObjects", true, "bucketName", "arn:aws:s3:::"),
     ("s3", "HeadObject", true, "bucketName", "arn:aws:s3:::"),
     ("s3", "DeleteObject", false, "bucketName", "arn:aws:s3:::"),
-    (
-        "dynamodb",
-        "GetItem",
-        true,
-        "tableName",
-        "arn:aws:dynamodb:eu-west-1:111122223333:table/",
-    ),
-    (
-        "dynamodb",
-        "PutItem",
-        false,
-        "tableName",
-        "arn:aws:dynamodb:eu-west-1:111122223333:table/",
-    ),
-    (
-        "dynamodb",
-        "Query",
-        true,
-        "tableName",
-        "arn:aws:dynamodb:eu-west-1:111122223333:table/",
-    ),
+    ("dynamodb", "GetItem", true, "tableName", "arn:aws:dynamodb:eu-west-1:111122223333:table/"),
+    ("dynamodb", "PutItem", false, "tableName", "arn:aws:dynamodb:eu-west-1:111122223333:table/"),
+    ("dynamodb", "Query", true, "tableName", "arn:aws:dynamodb:eu-west-1:111122223333:table/"),
     (
         "dynamodb",
         "DescribeTable",
@@ -84,13 +66,7 @@ const CALLS: &[Call] = &[
         "tableName",
         "arn:aws:dynamodb:eu-west-1:111122223333:table/",
     ),
-    (
-        "sqs",
-        "SendMessage",
-        false,
-        "queueUrl",
-        "https://sqs.eu-west-1.amazonaws.com/111122223333/",
-    ),
+    ("sqs", "SendMessage", false, "queueUrl", "https://sqs.eu-west-1.amazonaws.com/111122223333/"),
     (
         "sqs",
         "ReceiveMessage",
@@ -105,13 +81,7 @@ const CALLS: &[Call] = &[
         "queueUrl",
         "https://sqs.eu-west-1.amazonaws.com/111122223333/",
     ),
-    (
-        "lambda",
-        "Invoke",
-        false,
-        "functionName",
-        "arn:aws:lambda:eu-west-1:111122223333:function:",
-    ),
+    ("lambda", "Invoke", false, "functionName", "arn:aws:lambda:eu-west-1:111122223333:function:"),
     (
         "lambda",
         "GetFunction20150331v2",
@@ -140,42 +110,12 @@ const CALLS: &[Call] = &[
         "secretId",
         "arn:aws:secretsmanager:eu-west-1:111122223333:secret:",
     ),
-    (
-        "kms",
-        "Decrypt",
-        true,
-        "keyId",
-        "arn:aws:kms:eu-west-1:111122223333:key/",
-    ),
-    (
-        "kms",
-        "GenerateDataKey",
-        true,
-        "keyId",
-        "arn:aws:kms:eu-west-1:111122223333:key/",
-    ),
-    (
-        "sts",
-        "AssumeRole",
-        true,
-        "roleArn",
-        "arn:aws:iam::111122223333:role/",
-    ),
+    ("kms", "Decrypt", true, "keyId", "arn:aws:kms:eu-west-1:111122223333:key/"),
+    ("kms", "GenerateDataKey", true, "keyId", "arn:aws:kms:eu-west-1:111122223333:key/"),
+    ("sts", "AssumeRole", true, "roleArn", "arn:aws:iam::111122223333:role/"),
     ("sts", "GetCallerIdentity", true, "", ""),
-    (
-        "ecs",
-        "UpdateService",
-        false,
-        "cluster",
-        "arn:aws:ecs:eu-west-1:111122223333:cluster/",
-    ),
-    (
-        "ecs",
-        "DescribeServices",
-        true,
-        "cluster",
-        "arn:aws:ecs:eu-west-1:111122223333:cluster/",
-    ),
+    ("ecs", "UpdateService", false, "cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/"),
+    ("ecs", "DescribeServices", true, "cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/"),
     (
         "ecs",
         "RegisterTaskDefinition",
@@ -187,20 +127,8 @@ const CALLS: &[Call] = &[
     ("ec2", "DescribeNetworkInterfaces", true, "", ""),
     ("ec2", "RunInstances", false, "instanceType", ""),
     ("ec2", "TerminateInstances", false, "", ""),
-    (
-        "iam",
-        "GetRole",
-        true,
-        "roleName",
-        "arn:aws:iam::111122223333:role/",
-    ),
-    (
-        "iam",
-        "ListAttachedRolePolicies",
-        true,
-        "roleName",
-        "arn:aws:iam::111122223333:role/",
-    ),
+    ("iam", "GetRole", true, "roleName", "arn:aws:iam::111122223333:role/"),
+    ("iam", "ListAttachedRolePolicies", true, "roleName", "arn:aws:iam::111122223333:role/"),
     (
         "logs",
         "CreateLogStream",
@@ -215,13 +143,7 @@ const CALLS: &[Call] = &[
         "logGroupName",
         "arn:aws:logs:eu-west-1:111122223333:log-group:",
     ),
-    (
-        "ssm",
-        "GetParameter",
-        true,
-        "name",
-        "arn:aws:ssm:eu-west-1:111122223333:parameter/",
-    ),
+    ("ssm", "GetParameter", true, "name", "arn:aws:ssm:eu-west-1:111122223333:parameter/"),
     ("ssm", "UpdateInstanceInformation", false, "instanceId", ""),
     (
         "cloudformation",
@@ -238,13 +160,7 @@ const CALLS: &[Call] = &[
         "repositoryName",
         "arn:aws:ecr:eu-west-1:111122223333:repository/",
     ),
-    (
-        "sns",
-        "Publish",
-        false,
-        "topicArn",
-        "arn:aws:sns:eu-west-1:111122223333:",
-    ),
+    ("sns", "Publish", false, "topicArn", "arn:aws:sns:eu-west-1:111122223333:"),
     (
         "rds",
         "DescribeDBInstances",
@@ -255,13 +171,7 @@ const CALLS: &[Call] = &[
     ("autoscaling", "DescribeAutoScalingGroups", true, "", ""),
 ];
 
-const REGIONS: &[&str] = &[
-    "eu-west-1",
-    "eu-west-1",
-    "eu-west-1",
-    "us-east-1",
-    "eu-central-1",
-];
+const REGIONS: &[&str] = &["eu-west-1", "eu-west-1", "eu-west-1", "us-east-1", "eu-central-1"];
 
 const AGENTS: &[&str] = &[
     "[Boto3/1.34.69 md/Botocore#1.34.69 ua/2.0 os/linux#5.10.210 md/arch#x86_64 lang/python#3.11.6 cfg/retry-mode#legacy]",
@@ -326,11 +236,7 @@ fn text(file: u64, events: u64, files: u64) -> String {
         // A copy is the event of half the run before, which lies in some other file.
         let is_copy = number % COPIES == COPIES - 1;
         let source = if is_copy { number / 2 } else { number };
-        event(
-            &mut out,
-            source - u64::from(source % COPIES == COPIES - 1),
-            events,
-        );
+        event(&mut out, source - u64::from(source % COPIES == COPIES - 1), events);
     }
     out.push_str("]}");
     out
@@ -350,9 +256,7 @@ fn guid(numbers: &mut Numbers) -> String {
 
 fn base64(numbers: &mut Numbers, length: usize) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    (0..length)
-        .map(|_| char::from(DIGITS[numbers.below(64) as usize]))
-        .collect()
+    (0..length).map(|_| char::from(DIGITS[numbers.below(64) as usize])).collect()
 }
 
 fn time(seconds: u64) -> String {
@@ -471,11 +375,8 @@ fn request(out: &mut String, call: Call, resource: &str, numbers: &mut Numbers) 
             );
         }
         "sts" => {
-            let _ = write!(
-                out,
-                ",\"roleSessionName\":\"{}\",\"durationSeconds\":3600",
-                guid(numbers)
-            );
+            let _ =
+                write!(out, ",\"roleSessionName\":\"{}\",\"durationSeconds\":3600", guid(numbers));
         }
         _ => {
             let _ = write!(

@@ -7,10 +7,7 @@ use authgap::platform::events::{
 };
 
 const fn text(path: &'static [&'static str]) -> Field {
-    Field {
-        path,
-        take: Take::Text,
-    }
+    Field { path, take: Take::Text }
 }
 
 const FIELDS: &[Field] = &[
@@ -29,10 +26,7 @@ const FIELDS: &[Field] = &[
     text(&["sourceIPAddress"]),
     text(&["userAgent"]),
     text(&["eventCategory"]),
-    Field {
-        path: &["readOnly"],
-        take: Take::Scalar,
-    },
+    Field { path: &["readOnly"], take: Take::Scalar },
     text(&["resources", "[]", "ARN"]),
     text(&["requestParameters", "bucketName"]),
     text(&["requestParameters", "tableName"]),
@@ -83,11 +77,7 @@ impl EventFormat for Trail {
     fn event<'a>(&self, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
         if self.scan_only {
             let length: usize = (0..FIELDS.len()).map(|field| fields.get(field).len()).sum();
-            return if length == 0 {
-                Sort::Reject("empty")
-            } else {
-                Sort::Skip("scanned")
-            };
+            return if length == 0 { Sort::Reject("empty") } else { Sort::Skip("scanned") };
         }
         event.time = time(fields.get(0));
         event.id = guid(fields.get(1));
@@ -97,9 +87,8 @@ impl EventFormat for Trail {
         for field in [2, 5, 7, 8, 9, 10, 11, 14, 15] {
             event.part(fields.get(field));
         }
-        let scope = (RESOURCE..FIELDS.len())
-            .map(|field| fields.get(field))
-            .find(|value| !value.is_empty());
+        let scope =
+            (RESOURCE..FIELDS.len()).map(|field| fields.get(field)).find(|value| !value.is_empty());
         event.part(scope.unwrap_or(&[]));
         let network = fields.get(12);
         let network = network.rsplitn(2, |byte| *byte == b'.').last();

@@ -209,11 +209,7 @@ impl<'a> TextStream<'a> {
             return self.unpacked(out);
         }
         self.transcode();
-        if self.pending.is_empty() {
-            0
-        } else {
-            self.read(out)
-        }
+        if self.pending.is_empty() { 0 } else { self.read(out) }
     }
 
     /// Takes text until `out` is full or the text ends; the number of bytes.
@@ -272,8 +268,7 @@ impl<'a> TextStream<'a> {
                 self.ended = true;
             }
             Encoding::Utf16Big | Encoding::Utf16Little => {
-                self.notes
-                    .push("UTF-16 text, read as if converted to UTF-8".to_string());
+                self.notes.push("UTF-16 text, read as if converted to UTF-8".to_string());
                 let mut utf16 = Utf16::new(self.encoding);
                 utf16.push(rest, &mut self.pending);
                 self.utf16 = Some(utf16);
@@ -349,9 +344,8 @@ impl<'a> TextStream<'a> {
             let count = raw.drain();
             // Tapes and some object stores pad with zeros.
             if !padding {
-                self.notes.push(format!(
-                    "{count} bytes after the end of the gzip data were ignored"
-                ));
+                self.notes
+                    .push(format!("{count} bytes after the end of the gzip data were ignored"));
             }
         }
         self.unpack = Unpack::Ended(raw);

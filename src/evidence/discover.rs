@@ -46,11 +46,7 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
     }
     let mut found: Vec<Found> = search.files.into_values().collect();
     found.sort_by(|left, right| (&left.printed, &left.path).cmp(&(&right.printed, &right.path)));
-    Discovered {
-        files: found,
-        problems: search.problems,
-        spooled: search.spooled,
-    }
+    Discovered { files: found, problems: search.problems, spooled: search.spooled }
 }
 
 #[derive(Default)]
@@ -91,8 +87,7 @@ impl Search {
     }
 
     fn warn(&mut self, path: &Path, what: &str) {
-        self.problems
-            .push(Diagnostic::warning("evidence", what).path(printed(path)));
+        self.problems.push(Diagnostic::warning("evidence", what).path(printed(path)));
     }
 
     fn file(&mut self, path: &Path, argument: &Path, size: u64) {
@@ -112,10 +107,7 @@ impl Search {
     /// Everything below a folder, or what of it a glob matches.
     fn folder(&mut self, folder: &Path, argument: &Path, matcher: Option<&GlobMatcher>) -> usize {
         let mut count = 0;
-        let mut walk = WalkDir::new(folder)
-            .follow_links(true)
-            .sort_by_file_name()
-            .into_iter();
+        let mut walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
         while let Some(entry) = walk.next() {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -138,10 +130,7 @@ impl Search {
                 self.file(entry.path(), argument, size);
                 count += 1;
             } else {
-                self.warn(
-                    entry.path(),
-                    "is neither a file nor a folder and was left out",
-                );
+                self.warn(entry.path(), "is neither a file nor a folder and was left out");
             }
         }
         count
@@ -159,9 +148,7 @@ impl Search {
         }
         let is_link =
             fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
-        let why = error
-            .io_error()
-            .map_or_else(|| "unknown error".to_string(), ToString::to_string);
+        let why = error.io_error().map_or_else(|| "unknown error".to_string(), ToString::to_string);
         if is_link {
             self.warn(path, &format!("symbolic link that leads nowhere: {why}"));
         } else {
@@ -171,10 +158,8 @@ impl Search {
 
     fn glob(&mut self, path: &Path) {
         let pattern = clean(path).to_string_lossy().replace('\\', "/");
-        let glob = GlobBuilder::new(&pattern)
-            .literal_separator(true)
-            .backslash_escape(false)
-            .build();
+        let glob =
+            GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(false).build();
         let matcher = match glob {
             Ok(glob) => glob.compile_matcher(),
             Err(error) => {
@@ -182,15 +167,9 @@ impl Search {
                 return;
             }
         };
-        let base: PathBuf = path
-            .components()
-            .take_while(|part| !is_glob(part.as_os_str().as_ref()))
-            .collect();
-        let base = if base.as_os_str().is_empty() {
-            PathBuf::from(".")
-        } else {
-            base
-        };
+        let base: PathBuf =
+            path.components().take_while(|part| !is_glob(part.as_os_str().as_ref())).collect();
+        let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
         if !base.is_dir() || self.folder(&base, path, Some(&matcher)) == 0 {
             self.missing(path, "no file matches");
         }
@@ -198,11 +177,7 @@ impl Search {
 
     /// Copies what can be read only once into a temporary file.
     fn spool(&mut self, mut from: Box<dyn io::Read>, name: &str, argument: &Path) {
-        if self
-            .files
-            .values()
-            .any(|found| found.printed == name && name == "-")
-        {
+        if self.files.values().any(|found| found.printed == name && name == "-") {
             return;
         }
         let copy = tempfile::NamedTempFile::new().and_then(|mut file| {
@@ -231,9 +206,7 @@ fn is_glob(path: &Path) -> bool {
 
 /// Without `.` components, as patterns and printed paths are.
 fn clean(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|part| !matches!(part, Component::CurDir))
-        .collect()
+    path.components().filter(|part| !matches!(part, Component::CurDir)).collect()
 }
 
 fn printed(path: &Path) -> String {
@@ -243,9 +216,5 @@ fn printed(path: &Path) -> String {
     } else {
         text.replace(std::path::MAIN_SEPARATOR, "/")
     };
-    if text.is_empty() {
-        ".".to_string()
-    } else {
-        text
-    }
+    if text.is_empty() { ".".to_string() } else { text }
 }

@@ -55,11 +55,7 @@ pub(crate) struct Utf16 {
 
 impl Utf16 {
     pub(crate) fn new(encoding: Encoding) -> Utf16 {
-        Utf16 {
-            big: encoding == Encoding::Utf16Big,
-            odd: None,
-            high: None,
-        }
+        Utf16 { big: encoding == Encoding::Utf16Big, odd: None, high: None }
     }
 
     /// Adds the text of a piece to `out`.
@@ -89,11 +85,7 @@ impl Utf16 {
     }
 
     fn unit(&mut self, bytes: [u8; 2], out: &mut Vec<u8>) {
-        let unit = if self.big {
-            u16::from_be_bytes(bytes)
-        } else {
-            u16::from_le_bytes(bytes)
-        };
+        let unit = if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
         if let Some(high) = self.high.take() {
             if let Some(Ok(pair)) = char::decode_utf16([high, unit]).next() {
                 put(pair, out);
@@ -103,10 +95,7 @@ impl Utf16 {
         }
         match unit {
             0xd800..=0xdbff => self.high = Some(unit),
-            _ => put(
-                char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER),
-                out,
-            ),
+            _ => put(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER), out),
         }
     }
 }

@@ -170,9 +170,7 @@ pub fn read_whole_capped(path: &Path, limit: u64) -> Result<Whole, SourceError> 
         return Err(SourceError::Undecodable(reason.clone()));
     }
     if let Some(reason) = &outcome.damaged {
-        outcome
-            .notes
-            .push(format!("{reason}; the text before that was used"));
+        outcome.notes.push(format!("{reason}; the text before that was used"));
     }
     Ok(Whole {
         bytes,

@@ -15,17 +15,9 @@ fn zst(text: &[u8]) -> Vec<u8> {
 }
 
 fn utf16(text: &str, big: bool) -> Vec<u8> {
-    let mut out = if big {
-        vec![0xfe, 0xff]
-    } else {
-        vec![0xff, 0xfe]
-    };
+    let mut out = if big { vec![0xfe, 0xff] } else { vec![0xff, 0xfe] };
     for unit in text.encode_utf16() {
-        out.extend(if big {
-            unit.to_be_bytes()
-        } else {
-            unit.to_le_bytes()
-        });
+        out.extend(if big { unit.to_be_bytes() } else { unit.to_le_bytes() });
     }
     out
 }
@@ -42,12 +34,7 @@ fn printed(found: &Discovered, below: &Path) -> Vec<String> {
     found
         .files
         .iter()
-        .map(|file| {
-            file.printed
-                .strip_prefix(&prefix)
-                .unwrap_or(&file.printed)
-                .to_string()
-        })
+        .map(|file| file.printed.strip_prefix(&prefix).unwrap_or(&file.printed).to_string())
         .collect()
 }
 
@@ -58,10 +45,7 @@ fn packing_is_told_by_content_and_the_digest_is_of_the_stored_bytes() {
         let read = whole(&bytes).unwrap();
         assert_eq!(read.bytes, text);
         assert_eq!(read.damaged, None);
-        assert_eq!(
-            read.sha256,
-            hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes))
-        );
+        assert_eq!(read.sha256, hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)));
     }
 }
 
@@ -69,36 +53,22 @@ fn packing_is_told_by_content_and_the_digest_is_of_the_stored_bytes() {
 fn all_gzip_members_and_zstd_frames_are_read() {
     let (one, two) = (b"first ".repeat(1_000), b"second".repeat(3_000));
     let both = [one.clone(), two.clone()].concat();
-    assert_eq!(
-        whole(&[gzip(&one), gzip(&two)].concat()).unwrap().bytes,
-        both
-    );
+    assert_eq!(whole(&[gzip(&one), gzip(&two)].concat()).unwrap().bytes, both);
     assert_eq!(whole(&[zst(&one), zst(&two)].concat()).unwrap().bytes, both);
 }
 
 #[test]
 fn garbage_after_gzip_is_told_and_zero_padding_is_not() {
     let garbage = whole(&[gzip(b"text"), b"garbage".to_vec()].concat()).unwrap();
-    assert_eq!(
-        (garbage.bytes.as_slice(), garbage.damaged),
-        (&b"text"[..], None)
-    );
-    assert_eq!(
-        garbage.notes,
-        ["7 bytes after the end of the gzip data were ignored"]
-    );
+    assert_eq!((garbage.bytes.as_slice(), garbage.damaged), (&b"text"[..], None));
+    assert_eq!(garbage.notes, ["7 bytes after the end of the gzip data were ignored"]);
     let padded = whole(&[gzip(b"text"), vec![0; 512]].concat()).unwrap();
-    assert_eq!(
-        (padded.bytes.as_slice(), padded.notes.len()),
-        (&b"text"[..], 0)
-    );
+    assert_eq!((padded.bytes.as_slice(), padded.notes.len()), (&b"text"[..], 0));
 }
 
 #[test]
 fn a_cut_file_gives_what_came_before_the_cut() {
-    let text: Vec<u8> = (0..20_000u32)
-        .flat_map(|n| n.to_string().into_bytes())
-        .collect();
+    let text: Vec<u8> = (0..20_000u32).flat_map(|n| n.to_string().into_bytes()).collect();
     for packed in [gzip(&text), zst(&text)] {
         let cut = whole(&packed[..packed.len() / 2]);
         // zstd shows a frame only block by block, so that half of a small one may hold nothing.
@@ -145,30 +115,19 @@ fn a_bomb_stops_at_the_cap() {
     fs::write(&path, bomb).unwrap();
     let error = read_whole_capped(&path, 1 << 20).unwrap_err();
     assert!(matches!(error, SourceError::TooLarge { limit } if limit == 1 << 20));
-    assert_eq!(
-        read_whole_capped(&path, 8 << 20).unwrap().bytes.len(),
-        8 << 20
-    );
+    assert_eq!(read_whole_capped(&path, 8 << 20).unwrap().bytes.len(), 8 << 20);
 }
 
 #[test]
 fn the_head_says_whether_it_is_all() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("f");
-    for (size, whole) in [
-        (0, true),
-        (10, true),
-        (HEAD_BYTES, true),
-        (HEAD_BYTES + 1, false),
-    ] {
+    for (size, whole) in [(0, true), (10, true), (HEAD_BYTES, true), (HEAD_BYTES + 1, false)] {
         let text = vec![b'x'; size];
         for bytes in [text.clone(), gzip(&text)] {
             fs::write(&path, &bytes).unwrap();
             let head = open_head(&path).unwrap();
-            assert_eq!(
-                (head.text.len(), head.is_whole),
-                (size.min(HEAD_BYTES), whole)
-            );
+            assert_eq!((head.text.len(), head.is_whole), (size.min(HEAD_BYTES), whole));
             assert_eq!(head.size, bytes.len() as u64);
         }
     }
@@ -178,67 +137,33 @@ fn the_head_says_whether_it_is_all() {
 fn empty_missing_and_folder() {
     assert_eq!(whole(b"").unwrap().bytes, b"");
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        read_whole(&folder.path().join("none")),
-        Err(SourceError::Io(_))
-    ));
-    assert!(matches!(
-        read_whole(folder.path()),
-        Err(SourceError::NotAFile)
-    ));
+    assert!(matches!(read_whole(&folder.path().join("none")), Err(SourceError::Io(_))));
+    assert!(matches!(read_whole(folder.path()), Err(SourceError::NotAFile)));
 }
 
 #[test]
 fn folders_globs_and_files_give_one_sorted_list_whatever_the_order() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    for name in [
-        "b/two.json",
-        "a/one.json",
-        ".hidden/x.gz",
-        "a/deep/er/y.txt",
-        "c.json",
-    ] {
+    for name in ["b/two.json", "a/one.json", ".hidden/x.gz", "a/deep/er/y.txt", "c.json"] {
         fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
         fs::write(root.join(name), name).unwrap();
     }
     let all = discover(&[root.to_path_buf()]);
-    let expected = [
-        ".hidden/x.gz",
-        "a/deep/er/y.txt",
-        "a/one.json",
-        "b/two.json",
-        "c.json",
-    ];
+    let expected = [".hidden/x.gz", "a/deep/er/y.txt", "a/one.json", "b/two.json", "c.json"];
     assert_eq!(printed(&all, root), expected);
     assert_eq!(all.problems, []);
 
-    let mixed = [
-        root.join("c.json"),
-        root.join("a"),
-        root.join("./a/one.json"),
-        root.join("?"),
-    ];
+    let mixed = [root.join("c.json"), root.join("a"), root.join("./a/one.json"), root.join("?")];
     let mut turned = mixed.clone();
     turned.reverse();
     let (mixed, turned) = (discover(&mixed), discover(&turned));
     assert_eq!(printed(&mixed, root), &expected[1..]);
     assert_eq!(
-        mixed
-            .files
-            .iter()
-            .map(|file| &file.printed)
-            .collect::<Vec<_>>(),
-        turned
-            .files
-            .iter()
-            .map(|file| &file.printed)
-            .collect::<Vec<_>>()
+        mixed.files.iter().map(|file| &file.printed).collect::<Vec<_>>(),
+        turned.files.iter().map(|file| &file.printed).collect::<Vec<_>>()
     );
-    assert_eq!(
-        printed(&discover(&[root.join("**/*.json")]), root),
-        &expected[2..]
-    );
+    assert_eq!(printed(&discover(&[root.join("**/*.json")]), root), &expected[2..]);
     assert_eq!(printed(&discover(&[root.join("*.json")]), root), ["c.json"]);
 }
 
@@ -249,12 +174,7 @@ fn what_leads_to_nothing_is_an_error() {
     let found = discover(&none);
     assert!(found.files.is_empty());
     assert_eq!(found.problems.len(), 2);
-    assert!(
-        found
-            .problems
-            .iter()
-            .all(|problem| problem.level == crate::diagnostic::Level::Error)
-    );
+    assert!(found.problems.iter().all(|problem| problem.level == crate::diagnostic::Level::Error));
 }
 
 #[cfg(unix)]
@@ -270,20 +190,11 @@ fn links_are_followed_once_and_loops_are_told() {
     symlink(root.join("gone"), root.join("dangling")).unwrap();
     let found = discover(&[root.to_path_buf()]);
     assert_eq!(printed(&found, root), ["again.json"]);
-    let text: Vec<&str> = found
-        .problems
-        .iter()
-        .map(|problem| problem.message.as_str())
-        .collect();
+    let text: Vec<&str> = found.problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(text.len(), 2, "{text:?}");
+    assert!(text.iter().any(|text| text.starts_with("symbolic link loop")), "{text:?}");
     assert!(
-        text.iter()
-            .any(|text| text.starts_with("symbolic link loop")),
-        "{text:?}"
-    );
-    assert!(
-        text.iter()
-            .any(|text| text.starts_with("symbolic link that leads nowhere")),
+        text.iter().any(|text| text.starts_with("symbolic link that leads nowhere")),
         "{text:?}"
     );
 }

@@ -208,7 +208,7 @@ static IDENTITIES: &[Column] = columns! { Row::Identity(line) =>
     number "unexplained" "Used with no known grant." line.status(Status::Unexplained);
     number "shortfall" "Intended, neither granted nor used." line.status(Status::Shortfall);
     number "denied" "Actions with denied attempts; they may have another status too." line.judged(line.identity.counts.denied);
-    number "gap_score" "Gap score, 0 to 100; blank if nothing granted could be concluded." line.identity.gap_score.map_or(Cell::Blank, |score| Cell::Count(u64::from(score)));
+    number "gap_score" "Gap score, 0 to 100; blank if nothing granted could be concluded." line.identity.gap_score.map_or(Cell::Blank, |score| line.judged(u64::from(score)));
     number "observed_days" "Days of the window in which most of what is granted was observable." line.judged(u64::from(line.identity.observed_days));
     number "findings" "Findings about it." Cell::Count(line.findings);
     word "administrator" "How it counts as an administrator; sums over identities leave it out." maybe(line.identity.administrator.as_deref());

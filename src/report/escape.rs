@@ -37,7 +37,8 @@ pub fn html_in_markdown(text: &str) -> String {
     let mut characters = shown.chars().peekable();
     while let Some(character) = characters.next() {
         let is_plain = match character {
-            ' ' | '-' | ',' | '/' => true,
+            ' ' | ',' | '/' => true,
+            '-' => characters.peek() != Some(&'-'),
             ':' => characters.peek() != Some(&'/'),
             '.' => !has_host,
             other => other.is_ascii_alphanumeric() || !other.is_ascii(),
@@ -83,7 +84,8 @@ fn markdown_word(word: &str) -> String {
         return markdown_code(word);
     }
     let is_word = core.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let is_number = core.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
+    let is_number =
+        core.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':'));
     let is_joined = core.starts_with('-') || core.ends_with('-') || core.contains("--");
     if word == "-" || ((is_word || is_number) && !is_joined) {
         return word.to_string();
@@ -112,7 +114,7 @@ mod tests {
         assert_eq!(markdown("ecs:*, ecr:* on *"), "`ecs:*`, `ecr:*` on `*`");
         assert_eq!(markdown("5 writes of 8 actions"), "5 writes of 8 actions");
         assert_eq!(markdown("2026-08-27, 5 d"), "2026-08-27, 5 d");
-        assert_eq!(markdown("(92.0 %)"), "(92.0 %)");
+        assert_eq!(markdown("2026-09-01 06:12 UTC (92.0 %)"), "2026-09-01 06:12 UTC (92.0 %)");
         assert_eq!(markdown("ask @all"), "ask `@all`");
         assert_eq!(markdown("[x](http://y)"), "`[x](http://y`)");
         assert_eq!(html_in_markdown("aws:role/a"), "aws:role/a");
@@ -161,10 +163,12 @@ mod tests {
         fn no_text_breaks_csv(text in hostile(), next in hostile()) {
             let mut writer = ::csv::Writer::from_writer(Vec::new());
             let row = [csv(&text), csv(&next)];
+            // A file begins with its header; a reader would take a mark at its very start for an encoding's.
+            writer.write_record(["one", "two"]).map_err(|error| TestCaseError::fail(error.to_string()))?;
             writer.write_record(&row).map_err(|error| TestCaseError::fail(error.to_string()))?;
             let bytes = writer.into_inner().map_err(|error| TestCaseError::fail(error.to_string()))?;
-            prop_assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1);
-            let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
+            prop_assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 2);
+            let mut reader = ::csv::Reader::from_reader(&bytes[..]);
             for record in reader.records() {
                 let record = record.map_err(|error| TestCaseError::fail(error.to_string()))?;
                 prop_assert_eq!(record.iter().collect::<Vec<_>>(), row.iter().collect::<Vec<_>>());

@@ -3,17 +3,16 @@
 //! A finding has three sides: grant, use, intent. Each is printed with its place, and a side without a place is
 //! named as missing.
 
-use std::collections::BTreeSet;
 use std::io;
 
-use super::model::{CredentialOut, FindingOut, IdentityOut, PermissionOut, Report};
+use super::model::{CredentialOut, Evidence, FindingOut, IdentityOut, PermissionOut, Report};
 use super::terminal::page::{Line, Page, Paint};
 use super::words::{
     READING_ORDER, commas, count, dated, finding_date, listed, row_action, row_facts, short,
     status_word,
 };
 use super::{View, escape};
-use crate::gap::Advice;
+use crate::gap::{Advice, Status};
 
 /// A fingerprint may be shortened to this many characters.
 const SHORTEST_PREFIX: usize = 6;
@@ -195,7 +194,9 @@ fn list_findings(findings: &[&FindingOut], page: &mut Page<'_>) -> io::Result<()
         };
         parts.push(format!("{} {}", first.severity.as_str(), names.join(", ")));
     }
-    page.wrapped(heading("FINDINGS", Some(findings.len() as u64)), 15, &parts.join("; "))
+    let line = heading("FINDINGS", Some(findings.len() as u64));
+    let column = (line.width() + 2).max(15);
+    page.wrapped(line, column, &parts.join("; "))
 }
 
 fn permissions(
@@ -208,37 +209,47 @@ fn permissions(
         return Ok(());
     }
     page.put(&heading("PERMISSIONS", Some(identity.counts.granted)))?;
-    for status in READING_ORDER {
+    let of = |status| {
         let rows: Vec<&PermissionOut> =
             identity.permissions.iter().filter(|row| row.status == status).collect();
+        (status, rows)
+    };
+    let groups: Vec<(Status, Vec<&PermissionOut>)> = READING_ORDER.into_iter().map(of).collect();
+    let listed = || groups.iter().flat_map(|(_, rows)| rows.iter().take(shown(rows.len(), view)));
+    let length = |row: &&PermissionOut| {
+        escape::terminal(&row_action(&row.action, row.folded)).chars().count()
+    };
+    // One very long name must not push all facts off the line.
+    let most = (page.width / 2).max(20);
+    let action = 4 + listed().map(|row| status_word(row.status).len() + 2).max().unwrap_or(0);
+    let names = listed().map(length).filter(|width| *width <= most);
+    let facts = action + names.max().unwrap_or(0) + 2;
+    let uses = listed().map(|row| commas(row.uses).len()).max().unwrap_or(0);
+    for (status, rows) in &groups {
         let shown = shown(rows.len(), view);
-        let rows_shown = rows.get(..shown).unwrap_or_default();
-        let length = |row: &&PermissionOut| {
-            escape::terminal(&row_action(&row.action, row.folded)).chars().count()
-        };
-        let most = (page.width / 2).max(20);
-        let widest = rows_shown.iter().map(length).filter(|width| *width <= most).max();
-        let column = 4 + 14 + widest.unwrap_or(0) + 2;
-        let uses = rows_shown.iter().map(|row| commas(row.uses).len()).max().unwrap_or(0);
-        for row in rows_shown {
+        for row in rows.iter().take(shown) {
             let line = Line::new()
                 .to(2, 0)
-                .paint(Paint::of_mark(status), &status.mark().to_string())
+                .paint(Paint::of_mark(*status), &status.mark().to_string())
                 .plain(" ")
-                .plain(&status_word(status))
-                .to(18, 2)
-                .plain(&row_action(&row.action, row.folded));
-            let text = row_facts(row, report.as_of, uses);
+                .plain(&status_word(*status))
+                .to(action, 2)
+                .plain(&row_action(&row.action, row.folded))
+                .to(facts, 2);
+            let fits =
+                |text: &str| line.width() + escape::terminal(text).chars().count() <= page.width;
+            let mut text = row_facts(row, report.as_of, uses, true);
+            if !fits(&text) && !view.wide {
+                text = row_facts(row, report.as_of, uses, false);
+            }
             // Wrapping would take away the spaces that align the uses.
-            let line = if line.width() <= column { line.to(column, 2) } else { line.plain("  ") };
-            let room = page.width.saturating_sub(line.width());
-            if escape::terminal(&text).chars().count() <= room {
+            if fits(&text) || view.wide {
                 page.put(&line.plain(&text))?;
             } else {
-                page.wrapped(line, column, text.trim_start())?;
+                page.wrapped(line, facts, text.trim_start())?;
             }
         }
-        more(rows.len() - shown, &format!("{} rows", status_word(status)), page)?;
+        more(rows.len() - shown, &format!("{} rows", status_word(*status)), page)?;
     }
     Ok(())
 }
@@ -262,18 +273,22 @@ fn grants(identity: &IdentityOut, view: &View, page: &mut Page<'_>) -> io::Resul
     page.put(&heading("GRANTED BY", None))?;
     let shown = shown(identity.grants.len(), view);
     for grant in identity.grants.iter().take(shown) {
-        let line = Line::new().to(2, 0).plain(&grant.origin);
-        let mut parts = Vec::new();
-        if let Some(place) = grant.places.first() {
-            let more = grant.places.len() - 1;
-            parts.push(if more == 0 {
-                place.clone()
-            } else {
-                format!("{place} and {}", count(more as u64, "other place"))
+        let place =
+            grant.places.first().map_or(String::new(), |place| match grant.places.len() - 1 {
+                0 => place.clone(),
+                more => format!("{place} and {}", count(more as u64, "other place")),
             });
+        let words = grant_words(grant);
+        let origin = Line::new().to(2, 0).plain(&grant.origin);
+        let line = origin.clone().plain("  ").plain(&place).plain("  ").plain(&words);
+        if line.width() <= page.width || view.wide {
+            page.put(&line)?;
+            continue;
         }
-        parts.push(grant_words(grant));
-        page.beside(line, 4, &parts.join("  "))?;
+        page.beside(origin, 4, &words)?;
+        if !place.is_empty() {
+            page.wrapped(Line::new(), 4, &place)?;
+        }
     }
     more(identity.grants.len() - shown, "grants", page)
 }
@@ -388,36 +403,40 @@ fn why(report: &Report, finding: &FindingOut, page: &mut Page<'_>) -> io::Result
     let line =
         Line::new().paint(Paint::Bold, "WHY").plain(&format!(" {}", short(&finding.fingerprint)));
     let text = if ids.is_empty() { finding.kind.to_string() } else { ids.join("; ") };
-    page.beside(line, 4, &text)?;
+    let column = line.width() + 2;
+    page.wrapped(line, column, &text)?;
     sides(report, finding, page)
 }
 
+/// The three sides of a finding, in the order in which they are read.
+const SIDES: [&str; 3] = ["grant", "use", "intent"];
+
 fn sides(report: &Report, finding: &FindingOut, page: &mut Page<'_>) -> io::Result<()> {
-    const SIDES: [&str; 3] = ["grant", "use", "intent"];
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let other = |side: &str| !SIDES.contains(&side);
-    let order = |side: &str| SIDES.iter().position(|one| *one == side).unwrap_or(SIDES.len());
-    let mut evidence: Vec<_> = finding.evidence.iter().collect();
-    evidence.sort_by_key(|one| order(&one.side));
-    for one in &evidence {
-        seen.insert(if other(&one.side) { "" } else { &one.side });
+    let proof = |one: &Evidence, page: &mut Page<'_>| {
         let line = Line::new().to(2, 0).plain(&one.side).to(11, 2).plain(&one.place());
-        page.beside(line, 13, &one.text)?;
-    }
+        page.beside(line, 13, &one.text)
+    };
     for side in SIDES {
-        if seen.contains(side) {
-            continue;
+        let mut of_side = finding.evidence.iter().filter(|one| one.side == side).peekable();
+        if of_side.peek().is_none() {
+            let text = missing(side, finding, report);
+            page.wrapped(Line::new().to(2, 0).plain(side), 11, &text)?;
         }
-        let text = match (side, &finding.age_note) {
-            ("use", Some(note)) => note.clone(),
-            ("use", None) if finding.date.is_some() => {
-                format!("{}; no place recorded", finding_date(finding, report.as_of))
-            }
-            _ => "no place recorded".to_string(),
-        };
-        page.wrapped(Line::new().to(2, 0).plain(side), 11, &text)?;
+        of_side.try_for_each(|one| proof(one, page))?;
     }
-    Ok(())
+    let mut others = finding.evidence.iter().filter(|one| !SIDES.contains(&one.side.as_str()));
+    others.try_for_each(|one| proof(one, page))
+}
+
+/// What to say of a side without a place.
+fn missing(side: &str, finding: &FindingOut, report: &Report) -> String {
+    match (side, &finding.age_note) {
+        ("use", Some(note)) => note.clone(),
+        ("use", None) if finding.date.is_some() => {
+            format!("{}; no place recorded", finding_date(finding, report.as_of))
+        }
+        _ => "no place recorded".to_string(),
+    }
 }
 
 /// `keep 7, remove 3, review 4`, and the worst finding's remedy.

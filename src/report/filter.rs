@@ -147,14 +147,14 @@ impl SplitBy {
         }
     }
 
-    fn key<'a>(self, identity: &'a IdentityOut) -> &'a str {
+    fn key(self, identity: &IdentityOut) -> &str {
         match self {
             SplitBy::Owner => identity.owner.as_deref().unwrap_or(""),
             SplitBy::Account => &identity.account,
         }
     }
 
-    fn estate_key<'a>(self, finding: &'a FindingOut) -> &'a str {
+    fn estate_key(self, finding: &FindingOut) -> &str {
         match self {
             SplitBy::Owner => "",
             SplitBy::Account => account_of(finding),

@@ -227,7 +227,7 @@ fn permissions(report: &Report, identity: &IdentityOut, out: &mut dyn io::Write)
                 &[
                     status_word(status),
                     markdown(&row_action(&one.action, one.folded)),
-                    markdown(&row_facts(one, report.as_of, 0)),
+                    markdown(&row_facts(one, report.as_of, 0, true)),
                 ],
             )?;
         }

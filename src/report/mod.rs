@@ -53,7 +53,7 @@ pub fn by_id(id: &str) -> Option<&'static dyn Format> {
 /// Looks a format up by a file's extension, without regard to ASCII case.
 pub fn by_extension(extension: &str) -> Option<&'static dyn Format> {
     let is_it = |known: &&'static str| known.eq_ignore_ascii_case(extension);
-    FORMATS.iter().copied().find(|format| format.extensions().iter().any(|one| is_it(&one)))
+    FORMATS.iter().copied().find(|format| format.extensions().iter().any(is_it))
 }
 
 /// Which table a format with tables shows.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::model::{FindingOut, IdentityOut, PermissionOut, Report, Stamp};
 use super::{TableKind, View};
 use crate::findings::Severity;
-use crate::gap::Status;
+use crate::gap::{Reason, Status};
 
 /// Statuses in the order in which people read them; the first six add up to what is granted.
 pub(super) const READING_ORDER: [Status; 9] = [
@@ -31,7 +31,7 @@ pub(super) fn commas(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -173,8 +173,14 @@ pub(super) fn row_action(action: &str, folded: u32) -> String {
     format!("{action}, {}", count(u64::from(folded), "action"))
 }
 
-/// What is known of a row: uses and the last of them, or where and how long nothing was seen.
-pub(super) fn row_facts(row: &PermissionOut, as_of: Option<Stamp>, uses_width: usize) -> String {
+/// What is known of a row: uses and the last of them, or where and how long nothing was seen. Resources are
+/// named, or only counted.
+pub(super) fn row_facts(
+    row: &PermissionOut,
+    as_of: Option<Stamp>,
+    uses_width: usize,
+    names_resources: bool,
+) -> String {
     let basis = row.basis.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(", ");
     let mut text = match row.status {
         Status::Used | Status::OutOfScope | Status::Unexplained | Status::Stale => {
@@ -182,15 +188,18 @@ pub(super) fn row_facts(row: &PermissionOut, as_of: Option<Stamp>, uses_width: u
             if let Some(last) = row.last_used {
                 text.push_str(&format!(", last {}", dated(last, as_of)));
             }
-            text.push_str(&resources(row));
+            text.push_str(&resources(row, names_resources));
             text
         }
         Status::Unknown => {
-            let reason = row.reason.map_or("unknown", crate::gap::Reason::as_str);
+            let reason = row.reason.map_or("unknown", Reason::as_str);
             match (row.note.as_deref(), basis.is_empty()) {
                 (Some(note), _) => format!("{reason}: {note}"),
                 (None, false) => format!("{reason}: {basis}"),
-                (None, true) => reason.to_string(),
+                (None, true) => match row.reason {
+                    Some(why) => format!("{reason}: {}", reason_words(why)),
+                    None => reason.to_string(),
+                },
             }
         }
         Status::Excess | Status::Drift if row.observed_days > 0 => {
@@ -218,6 +227,18 @@ pub(super) fn row_facts(row: &PermissionOut, as_of: Option<Stamp>, uses_width: u
     text
 }
 
+/// What a reason means.
+pub(super) fn reason_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Attempted => "tried, and how that ended is not known",
+        Reason::NeverLogged => "no log shows it; ask the owner",
+        Reason::MissingPolicy => "a policy that decides about it is not in the evidence",
+        Reason::NotLogged => "the class of log was off, or is not in the evidence",
+        Reason::ShortWindow => "observed for too short a time",
+        Reason::Unmapped => "one of the service's events that map to no action may be it",
+    }
+}
+
 fn push_part(text: &mut String, part: &str) {
     if !text.is_empty() {
         text.push_str("; ");
@@ -225,10 +246,11 @@ fn push_part(text: &mut String, part: &str) {
     text.push_str(part);
 }
 
-/// `; on one`, or `; on one and 3 more`.
-fn resources(row: &PermissionOut) -> String {
+/// `; on one`, or `; on one and 3 more`; `; 4 resources` if they are only counted.
+fn resources(row: &PermissionOut, by_name: bool) -> String {
     match (row.resources.first(), listed(&row.resources)) {
         (None, _) => String::new(),
+        (Some(_), number) if !by_name => format!("; {}", count(number, "resource")),
         (Some(one), 1) => format!("; on {one}"),
         (Some(first), number) => format!("; on {first} and {} more", commas(number - 1)),
     }

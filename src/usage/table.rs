@@ -21,6 +21,9 @@ pub(crate) const BATCH: usize = 32;
 /// Longest value of a bounded set, in bytes; longer ones are cut. Their authors are not trusted.
 const VALUE_BYTES: usize = 256;
 
+/// Networks of a row that are remembered.
+const NETWORKS: usize = 4;
+
 /// Values that a pool holds before it is swept.
 const POOL: usize = 8_192;
 
@@ -71,17 +74,18 @@ impl Seeds {
     }
 }
 
-/// One aggregated key: what is used for each record.
+/// One aggregated key: what is used for each record, in two cache lines.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Row {
     pub(crate) count: u64,
     pub(crate) first: (Time, Spot),
     pub(crate) last: (Time, Spot),
     /// Quarter-hours, with repetitions.
     pub(crate) slots: Vec<Slot>,
-    /// Hashes of the network, agent and session that came last: most repeat. As with keys, seeded hashes
-    /// stand for what they are of.
-    recent: [u64; 3],
+    /// Hashes of networks, agent and session that came last: most repeat. As with keys, seeded hashes stand
+    /// for what they are of. Of networks, the last four.
+    recent: [u64; NETWORKS + 2],
 }
 
 /// The key of a row.
@@ -155,7 +159,7 @@ impl Table {
         // Only to have the rows fetched, all at once.
         let mut fetched = 0;
         for row in found.iter().filter_map(|row| self.rows.get(*row as usize)) {
-            fetched ^= row.recent[0] ^ row.count;
+            fetched ^= row.recent[NETWORKS + 1] ^ row.count;
         }
         for row in found.iter().filter_map(|row| self.rows.get(*row as usize)) {
             fetched ^= u64::from(row.slots.last().copied().unwrap_or(0));
@@ -212,7 +216,7 @@ impl Table {
             first: (pending.time, pending.spot),
             last: (pending.time, pending.spot),
             slots: Vec::new(),
-            recent: [0; 3],
+            recent: [0; NETWORKS + 2],
         });
         self.keys.push(Key {
             print,
@@ -251,10 +255,19 @@ impl Table {
                 continue;
             }
             let hash = self.seeds.value(value);
-            if row.recent[which] == hash {
-                continue;
+            let (networks, others) = row.recent.split_at_mut(NETWORKS);
+            if which == 0 {
+                if networks.contains(&hash) {
+                    continue;
+                }
+                networks.rotate_right(1);
+                networks[0] = hash;
+            } else {
+                if others[which - 1] == hash {
+                    continue;
+                }
+                others[which - 1] = hash;
             }
-            row.recent[which] = hash;
             let value = self.pool.intern(value, hash, &self.seeds);
             if let Some(sets) = self.sets.get_mut(number as usize) {
                 sets[which].add(value, &self.pool);

@@ -193,18 +193,29 @@ fn half_a_json_record() {
 }
 
 #[test]
-fn a_truncated_gzip_gives_its_whole_records() {
+fn a_truncated_gzip_gives_its_whole_records_and_a_gap_for_the_rest_of_its_day() {
+    let dir = good();
+    let (_, before) = analyse(dir.path());
     let mut log = String::new();
     // Text that compresses badly, so that half of the bytes hold about half of the records.
-    for day in 0..100 {
-        let mut one = event(day, "DescribeInstances", true);
+    for number in 0..100_u32 {
+        let mut one = event(50, "DescribeInstances", true);
         one["requestID"] =
-            json!(format!("{:x}", u64::from(day).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+            json!(format!("{:x}", u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        one["eventID"] = json!(format!("00000000-0000-4000-b000-{number:012x}"));
         let _ = writeln!(log, "{one}");
     }
     let packed = gzip(log.as_bytes());
-    let listed = costs_itself("cut.json.gz", &packed[..packed.len() / 2]);
-    assert!(listed["used"].as_u64().unwrap_or(0) > 0, "{listed}");
+    write(dir.path(), "cut.json.gz", &packed[..packed.len() / 2]);
+    let (_, after) = analyse(dir.path());
+    let listed = input(&after, "cut.json.gz");
+    let used = listed["used"].as_u64().unwrap_or(0);
+    assert!(used > 0 && used < 100, "{listed}");
+    assert!(listed["notes"].to_string().contains("gap in coverage"), "{listed}");
+    let (before, after) = (&before["identities"][0], &after["identities"][0]);
+    assert_eq!(before["by_status"], after["by_status"]);
+    let days = |one: &Value| one["observed_days"].as_u64().unwrap_or(0);
+    assert!(days(after) < days(before) && days(after) + 2 >= days(before), "{after}");
 }
 
 #[test]

@@ -149,7 +149,8 @@ fn stated(log: &Log<'_>, known: &[KnownTrail<'_>], out: &mut Vec<Claim>) -> BTre
         for recorded in &trail.recorded {
             let is_management = recorded.class.starts_with(classes::MANAGEMENT);
             let is_shown = seen.contains(&recorded.class) || &*recorded.class == classes::GLOBAL;
-            if !is_witnessed && !(is_management && is_shown) {
+            let is_recorded = is_witnessed || (is_management && is_shown);
+            if !is_recorded {
                 continue;
             }
             let Some(region) = trail.region(&recorded.class, &regions) else {

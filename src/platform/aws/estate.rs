@@ -7,8 +7,9 @@ use hashbrown::{HashMap, HashSet};
 
 use super::arn::is_account;
 use super::claims::{Maker, Owners, canonical};
-use super::documents::authorization::{Entity, Group, Inline, LastUse, join_roles};
+use super::documents::authorization::{Entity, Group, Inline, LastUse};
 use super::documents::pool::PolicyDocument;
+use super::documents::roles::join_roles;
 use super::documents::{Evidence, credentials};
 use super::evaluator::{AwsEvaluator, Subject};
 use super::identities::{self, Signs};

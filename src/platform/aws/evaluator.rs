@@ -275,8 +275,7 @@ impl AwsEvaluator {
 
     /// The policy of a resource: `None` if the evidence says nothing about it, an empty list if it has none.
     fn policy_of(&self, action: &str, resource: &str) -> Option<Vec<Bound>> {
-        if action.len() > 4 && action.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sts:"))
-        {
+        if is_sts(action) {
             return self.trust.get(resource).map(|bound| vec![bound.clone()]);
         }
         let container = match resource.split_once(":s3:::") {
@@ -332,7 +331,7 @@ impl AwsEvaluator {
             let missing = format!("SCPs of account {}", caller.account);
             answer.missing.push(missing);
         }
-        if !is_told && may_have_policy(resource) {
+        if !is_told && may_have_policy(request.action, resource) {
             answer.missing.push(format!("the policy of {resource}"));
         }
         answer
@@ -434,12 +433,17 @@ fn looks_at_caller(policy: &Policy) -> bool {
     })
 }
 
+fn is_sts(action: &str) -> bool {
+    action.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sts:"))
+}
+
 /// Whether a resource's own policy could decide and should have been in the evidence.
-fn may_have_policy(resource: &str) -> bool {
+fn may_have_policy(action: &str, resource: &str) -> bool {
     let Some(arn) = Arn::parse(resource) else {
         return false;
     };
-    let is_role = arn.service == "iam" && arn.resource.starts_with("role/");
+    // A trust policy decides who may become the role, and nothing else.
+    let is_role = is_sts(action) && arn.service == "iam" && arn.resource.starts_with("role/");
     let has = ["ecr", "kms", "lambda", "s3", "secretsmanager", "sns", "sqs"];
     (is_role || has.contains(&arn.service)) && !resource.contains(['*', '?'])
 }

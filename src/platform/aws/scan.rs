@@ -33,6 +33,11 @@ impl<'a> Value<'a> {
         Some(Value { text: text.get(at..end)?, at, is_whole })
     }
 
+    /// The value at an offset, without looking for its end: for walking through a long one once.
+    pub(crate) fn open(text: &'a [u8], at: usize) -> Value<'a> {
+        Value { text: text.get(at..).unwrap_or_default(), at, is_whole: false }
+    }
+
     /// Offset of the first byte after the value.
     pub(crate) fn end(&self) -> usize {
         self.at + self.text.len()
@@ -97,6 +102,14 @@ pub(crate) struct Members<'a> {
     text: &'a [u8],
     base: usize,
     next: usize,
+}
+
+impl Members<'_> {
+    /// Once all members are taken: the offset after the closing bracket, if that is what comes.
+    pub(crate) fn closed(&self) -> Option<usize> {
+        let at = blank(self.text, self.next);
+        (self.text.get(at) == Some(&b'}')).then(|| self.base + at + 1)
+    }
 }
 
 impl<'a> Iterator for Members<'a> {
@@ -246,6 +259,18 @@ mod tests {
         let cut = value.get("d").unwrap().elements().next().unwrap();
         assert!(!cut.is_whole);
         assert_eq!(cut.get("e").unwrap().string().unwrap(), "fg");
+    }
+
+    #[test]
+    fn an_open_value_is_walked_to_its_closing_bracket() {
+        let text = br#"  {"a": [1], "b": {}} {"c": 2"#;
+        let mut members = Value::open(text, 2).members();
+        assert_eq!(members.by_ref().count(), 2);
+        let end = members.closed().unwrap();
+        assert_eq!(&text[end..], br#" {"c": 2"#);
+        let mut members = Value::open(text, end + 1).members();
+        assert_eq!(members.by_ref().count(), 1);
+        assert_eq!(members.closed(), None);
     }
 
     proptest! {

@@ -146,36 +146,3 @@ fn span(region: &str, class: &str, read: bool, days: &[&str]) -> LogSpan {
         files: 3,
     }
 }
-
-#[test]
-#[ignore]
-fn zz_bench() {
-    let text = std::fs::read("/tmp/estate-bench/iam.json").unwrap();
-    let t = std::time::Instant::now();
-    let mut estate = Aws.estate();
-    let mut intake = Intake::default();
-    estate.read(
-        &crate::platform::aws::kinds::AUTHORIZATION_DETAILS,
-        &Document { file: 0, path: "iam.json", bytes: &text },
-        &mut intake,
-    );
-    println!("read {:?} used {} rejected {}", t.elapsed(), intake.used, intake.rejected_count);
-    let t = std::time::Instant::now();
-    let mut tables = Tables::default();
-    estate.finish(
-        &LogSummary { as_of: Some(time("2026-09-01")), ..LogSummary::default() },
-        &mut tables,
-    );
-    println!("finish {:?} {}", t.elapsed(), tables.identities.len());
-    let t = std::time::Instant::now();
-    let _e = estate.evaluator();
-    println!("evaluator {:?}", t.elapsed());
-    println!(
-        "{}",
-        std::fs::read_to_string("/proc/self/status")
-            .unwrap()
-            .lines()
-            .filter(|l| l.starts_with("VmHWM"))
-            .collect::<String>()
-    );
-}

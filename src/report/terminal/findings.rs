@@ -112,6 +112,7 @@ fn layout(report: &Report, view: &View, width: usize, groups: &[&Group<'_>]) -> 
         return Layout { kind, what, date: Some(date), is_what_below: false, lines, wide: true };
     }
     let is_what_below = width < WHAT_FROM;
+    let kind = kind.min(width.saturating_sub(BEFORE_KIND)).max(KIND.0);
     let date = (width >= DATE_FROM).then_some(date);
     let what = if is_what_below {
         width.saturating_sub(WHAT_INDENT)

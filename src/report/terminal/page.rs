@@ -151,9 +151,10 @@ impl<'a> Page<'a> {
         writeln!(self.out)
     }
 
-    /// Writes text after `first`, wrapped between words under the column at which it begins.
+    /// Writes text after `first`, wrapped between words under the column at which it begins; two columns after
+    /// `first` if that is already past the column.
     pub(crate) fn wrapped(&mut self, first: Line, column: usize, text: &str) -> io::Result<()> {
-        let gap = if first.width() >= column { 2 } else { 0 };
+        let gap = if first.width() > column { 2 } else { 0 };
         let mut line = first.to(column, gap);
         let room = self.width.saturating_sub(line.width()).max(1);
         for part in wrap(text, room) {

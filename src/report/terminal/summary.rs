@@ -9,7 +9,7 @@ use super::super::words::{
 };
 use super::super::{View, words};
 use super::page::{Line, Page, Paint, wrap};
-use crate::gap::{Reason, Status};
+use crate::gap::Status;
 
 /// Column at which the text of WORST, SURE, UNKNOWN and NEXT begins.
 const TEXT: usize = 9;
@@ -45,10 +45,17 @@ fn head(report: &Report, view: &View, page: &mut Page<'_>) -> io::Result<()> {
             page.put(&line)?;
             line = Line::new();
         }
+        if length > page.width {
+            page.wrapped(line, 0, &part)?;
+            line = Line::new();
+            continue;
+        }
         let gap = if line.width() == 0 { "" } else { "  " };
         line = line.plain(gap).plain(&part);
     }
-    page.put(&line)?;
+    if line.width() > 0 {
+        page.put(&line)?;
+    }
     if view.filters.is_empty() {
         return Ok(());
     }
@@ -269,14 +276,7 @@ fn unknown_label(group: &UnknownGroup) -> String {
 
 /// Why, and what would resolve it.
 pub(in crate::report) fn unknown_reason(group: &UnknownGroup) -> String {
-    let why = match group.reason {
-        Reason::Attempted => "tried, and how that ended is not known",
-        Reason::NeverLogged => "no log shows these; ask the owners",
-        Reason::MissingPolicy => "a policy that decides about them is not in the evidence",
-        Reason::NotLogged => "the class of log was off, or is not in the evidence",
-        Reason::ShortWindow => "observed for too short a time",
-        Reason::Unmapped => "one of the service's events that map to no action may be it",
-    };
+    let why = words::reason_words(group.reason);
     if group.resolves.is_empty() {
         return why.to_string();
     }

@@ -42,6 +42,8 @@ enum Show {
     Mark,
     /// A number that is yellow above 0.
     Rejected,
+    /// A day without its age.
+    Day,
 }
 
 /// A column on a terminal.
@@ -91,13 +93,14 @@ fn specs(table: TableKind) -> Vec<Spec> {
             spec("identity", "identity").show(Show::Name),
             spec("status", "status").show(Show::Mark),
             spec("action", "action"),
-            spec("folded", "actions").drop(4),
+            spec("folded", "actions").drop(3),
             spec("reason", "reason"),
-            spec("uses", "uses").drop(5),
+            spec("uses", "uses").drop(4),
             spec("last_used", "last used"),
+            spec("observed_days", "days observed").drop(6),
+            spec("basis", "basis").may_cut().drop(5),
             spec("resources", "resources").may_cut().drop(2),
             spec("granted_by", "granted by").may_cut().drop(1),
-            spec("basis", "basis").may_cut().drop(3),
         ],
         TableKind::Recommendations => vec![
             spec("identity", "identity").show(Show::Name),
@@ -111,13 +114,13 @@ fn specs(table: TableKind) -> Vec<Spec> {
         ],
         TableKind::Coverage => vec![
             spec("platform", "platform").drop(3),
-            spec("account", "account"),
+            spec("account", "account").show(Show::Name),
             spec("region", "region"),
             spec("class", "class"),
             spec("access", "access"),
             spec("resources", "resources").may_cut().drop(2),
-            spec("from", "from"),
-            spec("to", "to"),
+            spec("from", "from").show(Show::Day),
+            spec("to", "to").show(Show::Day),
             spec("observed_days", "days"),
             spec("gaps", "gaps").may_cut(),
             spec("basis", "basis").may_cut().drop(1),
@@ -157,6 +160,7 @@ impl Maker<'_> {
                 Some(status) => format!("{} {}", status.mark(), status_word(*status)),
                 None => word.clone(),
             },
+            (_, Show::Day) => cell.plain(),
             (Cell::Blank, _) if shown.column.is_number => "-".to_string(),
             _ => cell.shown(self.report.as_of),
         };
@@ -264,7 +268,7 @@ impl Total<'_> {
         match self {
             Total::Sum { label, sums } => match shown.spec.show {
                 Show::Name => label.clone(),
-                Show::Value | Show::Mark | Show::Rejected => {
+                Show::Value | Show::Mark | Show::Rejected | Show::Day => {
                     sums.get(shown.spec.name).map_or("-".to_string(), |number| commas(*number))
                 }
             },
@@ -462,7 +466,9 @@ impl Piece<'_> {
                     let gap = |length: usize| " ".repeat(length);
                     out.plain(&gap(before)).paint(paint, number).plain(&gap(after))
                 }
-                Show::Value | Show::Name | Show::Mark | Show::Rejected => out.plain(&text),
+                Show::Value | Show::Name | Show::Mark | Show::Rejected | Show::Day => {
+                    out.plain(&text)
+                }
             };
         }
         out.plain(&rest.collect::<String>())

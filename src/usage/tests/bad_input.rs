@@ -4,11 +4,7 @@ use super::*;
 
 /// Options with a limit that a test can reach.
 fn short_records() -> ReadOptions {
-    ReadOptions {
-        max_record: 10_000,
-        block_bytes: 1_000,
-        ..options()
-    }
+    ReadOptions { max_record: 10_000, block_bytes: 1_000, ..options() }
 }
 
 #[test]
@@ -19,20 +15,14 @@ fn a_cut_gzip_file_gives_its_whole_records_and_the_time_of_the_last() {
     let used = result.files[0].intake.used;
     assert!(used > 500 && used < 2_500, "{used}");
     let damage = result.files[0].damaged.as_ref().unwrap();
-    assert!(
-        damage.reason.starts_with("gzip data is cut off"),
-        "{damage:?}"
-    );
+    assert!(damage.reason.starts_with("gzip data is cut off"), "{damage:?}");
     let last = record(used as u32 - 1);
     let last = Time::parse(&last[6..26]).unwrap();
     assert_eq!(damage.last_good, Some(last));
     // The half record is the only one that is lost.
     assert_eq!(
         rejected(&result),
-        [(
-            At::Record(used + 1),
-            "the text ends in the middle of this record"
-        )]
+        [(At::Record(used + 1), "the text ends in the middle of this record")]
     );
 }
 
@@ -109,23 +99,15 @@ fn a_broken_record_of_an_array_costs_that_record() {
         "[{\"a\":1}]",
         "?",
     ] {
-        let records: Vec<String> = (0..5)
-            .map(record)
-            .chain([broken.to_string()])
-            .chain((5..9).map(record))
-            .collect();
+        let records: Vec<String> =
+            (0..5).map(record).chain([broken.to_string()]).chain((5..9).map(record)).collect();
         for text in [
             format!("{{\"Records\":[{}]}}", records.join(",")),
             format!("[{}]", records.join(",\n")),
         ] {
             let result = read(&text);
             assert_eq!(count(&result), 9, "{text}");
-            assert_eq!(
-                rejected(&result).len(),
-                1,
-                "{broken} {:?}",
-                rejected(&result)
-            );
+            assert_eq!(rejected(&result).len(), 1, "{broken} {:?}", rejected(&result));
             assert_eq!(rejected(&result)[0].0, At::Record(6), "{broken}");
         }
     }
@@ -136,19 +118,13 @@ fn half_a_record_at_the_end_is_told() {
     let text = array(0..4);
     let result = read(&text[..text.len() - 30]);
     assert_eq!(count(&result), 3);
-    assert_eq!(
-        rejected(&result),
-        [(At::Record(4), "the text ends in the middle of this record")]
-    );
+    assert_eq!(rejected(&result), [(At::Record(4), "the text ends in the middle of this record")]);
     assert!(result.files[0].damaged.is_some());
     let unclosed = read(&text[..text.len() - 2]);
     assert_eq!(count(&unclosed), 4);
     assert!(unclosed.files[0].damaged.is_some());
     let half = read(&record(0)[..50]);
-    assert_eq!(
-        rejected(&half),
-        [(At::Record(1), "the text ends in the middle of this record")]
-    );
+    assert_eq!(rejected(&half), [(At::Record(1), "the text ends in the middle of this record")]);
 }
 
 #[test]
@@ -158,29 +134,14 @@ fn encodings_are_read_and_marks_removed() {
     utf16.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
     let marked = [&[0xef, 0xbb, 0xbf], text.as_bytes()].concat();
     let expected = rows(&read(&text));
-    for bytes in [
-        utf16.clone(),
-        gzip(&utf16),
-        zst(&utf16),
-        marked.clone(),
-        gzip(&marked),
-    ] {
+    for bytes in [utf16.clone(), gzip(&utf16), zst(&utf16), marked.clone(), gzip(&marked)] {
         let result = read(&bytes);
         assert_eq!(rows(&result), expected);
         assert_eq!(rejected(&result), []);
     }
-    let blocks = ReadOptions {
-        block_bytes: 512,
-        ..options()
-    };
-    assert_eq!(
-        rows(&Logs::new().with("log", &marked).read(&blocks)),
-        expected
-    );
-    assert_eq!(
-        rows(&Logs::new().with("log", &utf16).read(&blocks)),
-        expected
-    );
+    let blocks = ReadOptions { block_bytes: 512, ..options() };
+    assert_eq!(rows(&Logs::new().with("log", &marked).read(&blocks)), expected);
+    assert_eq!(rows(&Logs::new().with("log", &utf16).read(&blocks)), expected);
 }
 
 #[test]
@@ -194,10 +155,7 @@ fn a_hundred_thousand_brackets_are_rejected() {
             let text = lines(0..2) + &record + "\n" + &lines(2..4);
             let result = read(&text);
             assert_eq!(count(&result), 4);
-            assert_eq!(
-                rejected(&result),
-                [(At::Line(3, 1), "nested deeper than 512 levels")]
-            );
+            assert_eq!(rejected(&result), [(At::Line(3, 1), "nested deeper than 512 levels")]);
             let text = format!("[{},{record},{}]", super::record(0), super::record(1));
             assert_eq!(count(&read(&text)), 2);
         }
@@ -210,11 +168,7 @@ fn a_hundred_thousand_brackets_are_rejected() {
 #[test]
 fn nesting_up_to_the_limit_is_read() {
     let nested = |levels: usize| {
-        format!(
-            "{{\"t\":\"2026-01-01\",\"x\":{}{}}}",
-            "[".repeat(levels),
-            "]".repeat(levels)
-        )
+        format!("{{\"t\":\"2026-01-01\",\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels))
     };
     assert_eq!(count(&read(nested(511))), 1);
     assert_eq!(count(&read(nested(512))), 0);
@@ -222,10 +176,7 @@ fn nesting_up_to_the_limit_is_read() {
 
 #[test]
 fn a_long_line_costs_that_line() {
-    let long = format!(
-        "{{\"t\":\"2026-01-01\",\"x\":\"{}\"}}\n",
-        "y".repeat(50_000)
-    );
+    let long = format!("{{\"t\":\"2026-01-01\",\"x\":\"{}\"}}\n", "y".repeat(50_000));
     let text = lines(0..20) + &long + &lines(20..40);
     for bytes in [text.clone().into_bytes(), gzip(&text), zst(&text)] {
         let result = Logs::new().with("log", &bytes).read(&short_records());
@@ -242,28 +193,17 @@ fn a_long_line_costs_that_line() {
 fn a_long_record_of_an_array_costs_that_record() {
     let long = format!("{{\"t\":\"2026-01-01\",\"x\":\"{}\"}}", "y".repeat(50_000));
     let records: Vec<String> = (0..4).map(record).collect();
-    let text = format!(
-        "[{},{long},{}]",
-        records[..2].join(","),
-        records[2..].join(",")
-    );
+    let text = format!("[{},{long},{}]", records[..2].join(","), records[2..].join(","));
     for bytes in [text.clone().into_bytes(), gzip(&text), zst(&text)] {
         let result = Logs::new().with("log", &bytes).read(&short_records());
         assert_eq!(count(&result), 4);
-        assert_eq!(
-            rejected(&result),
-            [(At::Record(3), "record longer than 10000 bytes")]
-        );
+        assert_eq!(rejected(&result), [(At::Record(3), "record longer than 10000 bytes")]);
     }
 }
 
 #[test]
 fn many_broken_records_do_not_take_quadratic_time() {
-    let text = format!(
-        "[{}{}]",
-        record(0),
-        ",{\"t\":\"x\",\"skipped\":{\"a\":[1,".repeat(60_000)
-    );
+    let text = format!("[{}{}]", record(0), ",{\"t\":\"x\",\"skipped\":{\"a\":[1,".repeat(60_000));
     let start = std::time::Instant::now();
     let result = read(&text);
     assert_eq!(count(&result), 1);
@@ -273,25 +213,12 @@ fn many_broken_records_do_not_take_quadratic_time() {
 
 #[test]
 fn empty_and_missing_files_are_told() {
-    let logs = Logs::new()
-        .with("empty", "")
-        .with("blank", " \n\n")
-        .with("log", lines(0..2));
+    let logs = Logs::new().with("empty", "").with("blank", " \n\n").with("log", lines(0..2));
     let mut files = logs.files();
     let none = logs.folder.path().join("none");
     assert!(!exists(&none));
-    files.push(LogFile {
-        file: 3,
-        path: &none,
-        printed: "none",
-        format: &SMALL,
-    });
-    files.push(LogFile {
-        file: 4,
-        path: logs.folder.path(),
-        printed: "folder",
-        format: &SMALL,
-    });
+    files.push(LogFile { file: 3, path: &none, printed: "none", format: &SMALL });
+    files.push(LogFile { file: 4, path: logs.folder.path(), printed: "folder", format: &SMALL });
     let result = read_logs(&files, &options(), &NoProgress);
     assert_eq!(count(&result), 2);
     assert_eq!(result.files[0].intake, Intake::default());

@@ -16,10 +16,7 @@ fn copies_within_and_across_files_count_once() {
         .with("c.zst", zst(array(0..100)));
     let result = logs.read(&options());
     assert_eq!(count(&result), 800);
-    assert_eq!(
-        (result.records, result.duplicates, result.events),
-        (1_110, 310, 800)
-    );
+    assert_eq!((result.records, result.duplicates, result.events), (1_110, 310, 800));
 }
 
 #[test]
@@ -44,17 +41,10 @@ fn spilling_changes_nothing() {
         .with("c", lines(29_000..31_000));
     let listed = show(&logs.read(&options()));
     for spill_after in [0, 1_000, 40_000] {
-        let spilled = ReadOptions {
-            spill_after,
-            ..options()
-        };
+        let spilled = ReadOptions { spill_after, ..options() };
         assert!(show(&logs.read(&spilled)) == listed, "{spill_after}");
     }
-    assert!(
-        listed.contains("47000 16000 31000"),
-        "{}",
-        &listed[listed.len() - 300..]
-    );
+    assert!(listed.contains("47000 16000 31000"), "{}", &listed[listed.len() - 300..]);
 }
 
 #[test]
@@ -62,17 +52,11 @@ fn a_file_that_is_given_twice_counts_once() {
     // No ids, so that only the bytes tell.
     let text = "{\"t\":\"2026-01-01\"}\n".repeat(5);
     let other = "{\"t\":\"2026-01-02\"}\n".repeat(5);
-    let logs = Logs::new()
-        .with("a", &text)
-        .with("b", &text)
-        .with("c", &other);
+    let logs = Logs::new().with("a", &text).with("b", &text).with("c", &other);
     let result = logs.read(&options());
     assert_eq!(count(&result), 10);
     assert_eq!(result.files[1].same_as, Some(0));
-    assert_eq!(
-        result.files[1].intake.notes,
-        ["the same bytes as a: counted once"]
-    );
+    assert_eq!(result.files[1].intake.notes, ["the same bytes as a: counted once"]);
     assert_eq!(result.files[1].sha256, result.files[0].sha256);
     assert_eq!(result.files[2].same_as, None);
 }

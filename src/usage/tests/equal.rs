@@ -204,10 +204,7 @@ fn text() -> impl Strategy<Value = Text> {
     let changes = prop_oneof![2 => Just(Vec::new()), 3 => changes()];
     (records, 0..5u8, changes).prop_map(|(records, form, changes)| {
         let text = match form {
-            0 | 1 => records
-                .iter()
-                .map(|record| record.replace('\n', " ") + "\n")
-                .collect(),
+            0 | 1 => records.iter().map(|record| record.replace('\n', " ") + "\n").collect(),
             2 => records.concat(),
             3 => format!("[{}]", records.join(",")),
             _ => format!("{{\"Events\":[{}],\"x\":1}}", records.join(",")),
@@ -217,12 +214,7 @@ fn text() -> impl Strategy<Value = Text> {
 }
 
 fn with(threads: usize, block_bytes: usize) -> ReadOptions {
-    ReadOptions {
-        threads,
-        block_bytes,
-        max_record: 3_000,
-        ..ReadOptions::default()
-    }
+    ReadOptions { threads, block_bytes, max_record: 3_000, ..ReadOptions::default() }
 }
 
 proptest! {
@@ -266,19 +258,15 @@ fn threads_blocks_and_the_order_of_files_change_nothing() {
             0 => logs.with(&format!("{file}"), lines(from..to)),
             1 => logs.with(&format!("{file}"), gzip(array(from..to))),
             2 => logs.with(&format!("{file}"), zst(lines(from..to))),
-            _ => logs.with(
-                &format!("{file}"),
-                [gzip(lines(from..to)), gzip(lines(0..10))].concat(),
-            ),
+            _ => {
+                logs.with(&format!("{file}"), [gzip(lines(from..to)), gzip(lines(0..10))].concat())
+            }
         };
     }
     let expected = show(&logs.read(&with(1, 1 << 20)));
     for threads in [1, 2, 3, 8] {
         for block in [1_024, 1 << 20] {
-            assert!(
-                show(&logs.read(&with(threads, block))) == expected,
-                "{threads} {block}"
-            );
+            assert!(show(&logs.read(&with(threads, block))) == expected, "{threads} {block}");
         }
     }
     let mut turned = logs.files();

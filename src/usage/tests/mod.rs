@@ -40,15 +40,9 @@ struct Small {
     layout: Layout,
 }
 
-static SMALL: Small = Small {
-    id: "small",
-    layout: Layout::Records(&["Records", "Events"]),
-};
+static SMALL: Small = Small { id: "small", layout: Layout::Records(&["Records", "Events"]) };
 
-static WRAPPED: Small = Small {
-    id: "wrapped",
-    layout: Layout::Unwrap(quoted as Unwrap),
-};
+static WRAPPED: Small = Small { id: "wrapped", layout: Layout::Unwrap(quoted as Unwrap) };
 
 /// Records between backquotes.
 fn quoted(text: &[u8], each: &mut dyn FnMut(u64, &[u8])) -> Result<(), UnwrapError> {
@@ -85,12 +79,11 @@ impl EventFormat for Small {
         if fields.get(4) == b"reject" {
             return Sort::Reject("told to reject");
         }
-        event.time = std::str::from_utf8(fields.get(0))
-            .ok()
-            .and_then(Time::parse);
-        event.id = fields.get(1).iter().fold(0u128, |id, byte| {
-            id.wrapping_mul(251).wrapping_add(u128::from(*byte))
-        });
+        event.time = std::str::from_utf8(fields.get(0)).ok().and_then(Time::parse);
+        event.id = fields
+            .get(1)
+            .iter()
+            .fold(0u128, |id, byte| id.wrapping_mul(251).wrapping_add(u128::from(*byte)));
         event.rank = u8::from(fields.get(7) == b"1");
         for part in 2..10 {
             event.part(fields.get(part));
@@ -113,11 +106,7 @@ struct Logs {
 
 impl Logs {
     fn new() -> Logs {
-        Logs {
-            folder: tempfile::tempdir().unwrap(),
-            paths: Vec::new(),
-            format: &SMALL,
-        }
+        Logs { folder: tempfile::tempdir().unwrap(), paths: Vec::new(), format: &SMALL }
     }
 
     fn with(mut self, name: &str, bytes: impl AsRef<[u8]>) -> Logs {
@@ -151,10 +140,7 @@ fn read(bytes: impl AsRef<[u8]>) -> LogResult {
 }
 
 fn options() -> ReadOptions {
-    ReadOptions {
-        threads: 2,
-        ..ReadOptions::default()
-    }
+    ReadOptions { threads: 2, ..ReadOptions::default() }
 }
 
 /// All that a reader of the result can see, as text.
@@ -186,29 +172,20 @@ fn rows(result: &LogResult) -> Vec<(String, u64)> {
     rows.map(|row| {
         let parts = key_parts(&row.key);
         let parts = parts.iter().filter(|part| !part.is_empty());
-        let parts: Vec<_> = parts
-            .map(|part| String::from_utf8(part.to_vec()).unwrap())
-            .collect();
+        let parts: Vec<_> = parts.map(|part| String::from_utf8(part.to_vec()).unwrap()).collect();
         (parts.join("|"), row.count)
     })
     .collect()
 }
 
 fn count(result: &LogResult) -> u64 {
-    result
-        .rows
-        .iter()
-        .flat_map(|rows| &rows.rows)
-        .map(|row| row.count)
-        .sum()
+    result.rows.iter().flat_map(|rows| &rows.rows).map(|row| row.count).sum()
 }
 
 /// `(place, reason)` of what the first file rejected.
 fn rejected(result: &LogResult) -> Vec<(At, &str)> {
     let rejected = result.files[0].intake.rejected.iter();
-    rejected
-        .map(|(place, reason)| (place.at, reason.as_str()))
-        .collect()
+    rejected.map(|(place, reason)| (place.at, reason.as_str())).collect()
 }
 
 fn record(number: u32) -> String {

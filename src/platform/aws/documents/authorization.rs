@@ -1,16 +1,16 @@
-//! `iam get-account-authorization-details` and `iam get-role`.
+//! `iam get-account-authorization-details`.
 //!
-//! Shapes: IAM API Reference, GetAccountAuthorizationDetails and GetRole; botocore 1.44.8 service model. A
+//! Shapes: IAM API Reference, GetAccountAuthorizationDetails; botocore 1.44.8 service model. A
 //! file is cut into its records, which are read in parallel; their policies are parsed once for each
 //! distinct text.
 
-use hashbrown::HashMap;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::details::{Detail, InlineText, ManagedText, Version, cut};
 use super::pool::PolicyDocument;
-use super::wire::{Moment, reason, typed};
+use super::wire::reason;
 use super::{Evidence, Source};
 use crate::model::{FileId, Place, Str, Time};
 use crate::platform::Intake;
@@ -129,111 +129,9 @@ pub(crate) struct Export {
     pub(crate) entities: std::ops::Range<usize>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Detail<'a> {
-    #[serde(alias = "RoleName", alias = "GroupName")]
-    user_name: Option<String>,
-    #[serde(alias = "RoleId", alias = "GroupId")]
-    user_id: Option<String>,
-    arn: Option<String>,
-    #[serde(default)]
-    create_date: Moment,
-    #[serde(borrow, alias = "RolePolicyList", alias = "GroupPolicyList")]
-    user_policy_list: Option<Vec<&'a RawValue>>,
-    group_list: Option<Vec<String>>,
-    attached_managed_policies: Option<Vec<Attached>>,
-    permissions_boundary: Option<Boundary>,
-    tags: Option<Vec<Tag>>,
-    #[serde(borrow)]
-    assume_role_policy_document: Option<&'a RawValue>,
-    instance_profile_list: Option<Vec<Profile>>,
-    role_last_used: Option<LastUsed>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attached {
-    policy_arn: Option<String>,
-    policy_name: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Boundary {
-    permissions_boundary_arn: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: Option<String>,
-    value: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Profile {
-    arn: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct LastUsed {
-    #[serde(default)]
-    last_used_date: Moment,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct InlineText<'a> {
-    policy_name: Option<String>,
-    #[serde(borrow)]
-    policy_document: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ManagedText<'a> {
-    arn: Option<String>,
-    policy_name: Option<String>,
-    default_version_id: Option<String>,
-    #[serde(default)]
-    update_date: Moment,
-    #[serde(borrow)]
-    policy_version_list: Option<Vec<Version<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Version<'a> {
-    #[serde(borrow)]
-    document: Option<&'a RawValue>,
-    version_id: Option<String>,
-    #[serde(default)]
-    is_default_version: Option<bool>,
-    #[serde(default)]
-    create_date: Moment,
-}
-
-/// The lists of a file, as parts of its text.
-#[derive(Default)]
-struct Lists<'a> {
-    users: Vec<Value<'a>>,
-    roles: Vec<Value<'a>>,
-    groups: Vec<Value<'a>>,
-    policies: Vec<Value<'a>>,
-    has_policies: bool,
-    is_truncated: bool,
-    /// Whether there is no page at all.
-    is_absent: bool,
-    /// Where the text ends early.
-    cut: Option<usize>,
-}
-
 /// Reads a file, whole or cut off.
 pub(super) fn read(evidence: &mut Evidence, source: &Source<'_>, intake: &mut Intake) {
-    let lists = lists(source);
+    let lists = cut(source);
     if lists.is_absent {
         intake.reject(source.whole(), "no JSON object in it");
         return;
@@ -278,42 +176,6 @@ pub(super) fn read(evidence: &mut Evidence, source: &Source<'_>, intake: &mut In
         newest,
         entities: begin..evidence.entities.len(),
     });
-}
-
-fn lists<'a>(source: &Source<'a>) -> Lists<'a> {
-    let pages = source.pages();
-    let mut lists = Lists { is_absent: pages.is_empty(), ..Lists::default() };
-    for page in pages {
-        // Of several pages the last one says whether more follows.
-        lists.is_truncated = false;
-        for (name, value) in page.members() {
-            let list = match name.as_ref() {
-                "UserDetailList" => &mut lists.users,
-                "RoleDetailList" => &mut lists.roles,
-                "GroupDetailList" => &mut lists.groups,
-                "Policies" => {
-                    lists.has_policies = true;
-                    &mut lists.policies
-                }
-                "IsTruncated" => {
-                    lists.is_truncated = value.text == b"true";
-                    continue;
-                }
-                _ => continue,
-            };
-            for element in value.elements() {
-                if element.is_whole {
-                    list.push(element);
-                } else {
-                    lists.cut = Some(element.at);
-                }
-            }
-        }
-        if !page.is_whole {
-            lists.cut = lists.cut.or(Some(page.end()));
-        }
-    }
-    lists
 }
 
 /// Reads records in parallel; rejects those that do not fit.
@@ -412,7 +274,7 @@ fn take_inline(parsed: &[PolicyDocument], plan: InlinePlan) -> Vec<Inline> {
 }
 
 /// Everything of an entity but its policies.
-fn frame(
+pub(super) fn frame(
     source: &Source<'_>,
     value: &Value<'_>,
     detail: &Detail<'_>,
@@ -646,76 +508,4 @@ fn add_managed(evidence: &mut Evidence, arn: Str, managed: Managed) {
     if is_newer {
         *known = managed;
     }
-}
-
-/// Reads the answer of `get-role`: trust policy and last use of one role, without its permissions.
-pub(super) fn read_role(
-    evidence: &mut Evidence,
-    source: &Source<'_>,
-    page: &Value<'_>,
-    intake: &mut Intake,
-) {
-    let Some(role) = page.get("Role") else {
-        intake.reject(source.place(page.at), "no member `Role`");
-        return;
-    };
-    let Some(detail) = typed::<Detail<'_>>(source, &role, "a role", intake) else {
-        return;
-    };
-    let Some(mut entity) = frame(source, &role, &detail, false, intake) else {
-        return;
-    };
-    if let Some(raw) = detail.assume_role_policy_document {
-        let name = format!("trust policy of {}", entity.name);
-        entity.trust = Some(evidence.pool.parse_one(source, &name, raw, intake));
-    }
-    intake.used(1);
-    evidence.roles.push(entity);
-}
-
-/// Joins the roles of `get-role` with those of authorization details, which win; returns the roles that only
-/// `get-role` names.
-pub(crate) fn join_roles(evidence: &mut Evidence) -> Vec<Entity> {
-    let mut alone: Vec<Entity> = Vec::new();
-    let mut seen: HashMap<Str, usize> = HashMap::new();
-    for role in std::mem::take(&mut evidence.roles) {
-        let at = Some(role.place);
-        let arn = evidence.by_arn.get(&role.arn).map(|_| role.arn.clone());
-        let arn = arn.or_else(|| evidence.by_name.get(&role.key()).cloned());
-        let known = arn
-            .and_then(|arn| evidence.by_arn.get(&arn).copied())
-            .and_then(|position| evidence.entities.get_mut(position));
-        let Some(known) = known else {
-            if seen.insert(role.arn.clone(), alone.len()).is_none() {
-                alone.push(role);
-            }
-            continue;
-        };
-        if known.arn != role.arn {
-            let text = format!(
-                "get-role calls it {}, the authorization details {}: the latter is used",
-                role.arn, known.arn
-            );
-            evidence.notes.push((at, text));
-        }
-        let differs = match (&known.trust, &role.trust) {
-            (Some(left), Some(right)) => !left.is_same(right),
-            _ => false,
-        };
-        if differs {
-            let text = format!(
-                "get-role and the authorization details state different trust policies of {}: the latter is used",
-                known.arn
-            );
-            evidence.notes.push((at, text));
-        }
-        if let LastUse::At(time) = role.last_use {
-            let later = match known.last_use {
-                LastUse::At(other) => time.max(other),
-                LastUse::Unstated | LastUse::Never => time,
-            };
-            known.last_use = LastUse::At(later);
-        }
-    }
-    alone
 }

@@ -6,9 +6,11 @@
 pub(crate) mod access;
 pub(crate) mod authorization;
 pub(crate) mod credentials;
+mod details;
 pub(crate) mod organization;
 pub(crate) mod pool;
 pub(crate) mod resource;
+pub(crate) mod roles;
 pub(crate) mod trails;
 pub(crate) mod wire;
 
@@ -204,7 +206,7 @@ fn read_page(
     intake: &mut Intake,
 ) {
     match kind {
-        kind if kind == &kinds::ROLE => authorization::read_role(evidence, source, page, intake),
+        kind if kind == &kinds::ROLE => roles::read(evidence, source, page, intake),
         kind if kind == &kinds::LAST_ACCESSED => access::read(evidence, source, page, intake),
         kind if kind == &kinds::LAST_ACCESSED_JOB => {
             access::read_job(evidence, source, page, intake);

@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 
 use super::Source;
 use super::wire::offset;
-use crate::model::{Place, Str};
+use crate::model::Str;
 use crate::platform::Intake;
+use crate::platform::aws::policy::parse::Interner;
 use crate::platform::aws::policy::{Policy, PolicyError};
 
 /// A policy document of the evidence.
@@ -74,12 +75,6 @@ impl Pool {
         documents: &[(String, &RawValue)],
         intake: &mut Intake,
     ) -> Vec<PolicyDocument> {
-        // Line starts are indexed before many threads ask for places.
-        let lines = source.lines();
-        let place = |at: usize| {
-            let (line, column) = lines.line_column(at);
-            Place::line(source.file, line, column)
-        };
         let mut numbers: HashMap<&str, usize> = HashMap::new();
         let mut distinct: Vec<&RawValue> = Vec::new();
         let slots: Vec<usize> = documents
@@ -91,26 +86,7 @@ impl Pool {
                 })
             })
             .collect();
-        let base = source.bytes.as_ptr() as usize;
-        let known = &self.known;
-        let fresh: Vec<([u8; 32], Parsed)> = distinct
-            .par_iter()
-            .map(|raw| {
-                let at = (raw.get().as_ptr() as usize).saturating_sub(base);
-                let text = match text(raw) {
-                    Ok(text) => text,
-                    Err(error) => return (digest(raw.get()), Err(error)),
-                };
-                let digest = digest(&text.text);
-                if let Some(parsed) = known.get(&digest) {
-                    return (digest, parsed.clone());
-                }
-                let place_of =
-                    |offset: usize| Some(place(if text.is_direct { at + offset } else { at }));
-                let parsed = Policy::parse(&text.text, &place_of).map(Arc::new);
-                (digest, parsed)
-            })
-            .collect();
+        let fresh = self.fresh(source, &distinct);
         let mut warnings = 0;
         for (digest, parsed) in &fresh {
             let entry = self.known.entry(*digest).or_insert_with(|| parsed.clone());
@@ -136,7 +112,7 @@ impl Pool {
                         let start = offset(source, raw);
                         let is_direct = raw.get().starts_with('{');
                         let at = start + if is_direct { error.offset } else { 0 };
-                        intake.reject(place(at), format!("{name}: {}", error.reason));
+                        intake.reject(source.place(at), format!("{name}: {}", error.reason));
                         PolicyDocument::Broken(error.reason.as_str().into())
                     }
                     None => PolicyDocument::Broken("not parsed".into()),
@@ -147,6 +123,28 @@ impl Pool {
             intake.note(format!("{} more warnings about policies", warnings - told));
         }
         documents
+    }
+
+    /// Parses distinct texts in parallel; those that are known already are not parsed again.
+    fn fresh(&self, source: &Source<'_>, distinct: &[&RawValue]) -> Vec<([u8; 32], Parsed)> {
+        // Line starts are indexed before many threads ask for places.
+        source.lines();
+        let one = |interner: &mut Interner, raw: &&RawValue| {
+            let at = offset(source, raw);
+            let text = match text(raw) {
+                Ok(text) => text,
+                Err(error) => return (digest(raw.get()), Err(error)),
+            };
+            let digest = digest(&text.text);
+            if let Some(parsed) = self.known.get(&digest) {
+                return (digest, parsed.clone());
+            }
+            let place_of =
+                |inner: usize| Some(source.place(at + if text.is_direct { inner } else { 0 }));
+            let parsed = Policy::parse_shared(&text.text, &place_of, interner).map(Arc::new);
+            (digest, parsed)
+        };
+        distinct.par_iter().map_init(Interner::default, one).collect()
     }
 
     /// All policies that could be parsed, in no order.

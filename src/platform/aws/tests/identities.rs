@@ -176,4 +176,11 @@ fn sessions_and_plain_names_find_their_role() {
     let answer = run.decide("arn:aws:iam::111122223333:role/r", "s3:GetObject", None);
     assert_eq!(answer.resources, ["*".into()]);
     assert_eq!(run.evaluator.shared_with("p (inline)"), 0);
+    // A trust policy that is not in the evidence matters to those who become the role only.
+    let other = Some("arn:aws:iam::111122223333:role/other");
+    let of = |action: &str| {
+        let missing = run.decide("arn:aws:iam::111122223333:role/r", action, other).missing;
+        missing.iter().any(|text| text.starts_with("the policy of"))
+    };
+    assert!(of("sts:AssumeRole") && !of("iam:GetRole"));
 }
