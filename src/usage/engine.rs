@@ -144,10 +144,7 @@ impl<'a> Engine<'a> {
         batch.resize_with(BATCH, Pending::default);
         Engine {
             formats,
-            walkers: formats
-                .iter()
-                .map(|format| Walker::new(Plan::new(format.fields())))
-                .collect(),
+            walkers: formats.iter().map(|format| Walker::new(Plan::new(format.fields()))).collect(),
             format: 0,
             slow,
             ranges: Ranges::new(),
@@ -180,21 +177,14 @@ impl<'a> Engine<'a> {
         let (day, events) = self.day;
         if events.count > 0 {
             let known = self.days.entry(day).or_default();
-            known.last = if known.count == 0 {
-                events.last
-            } else {
-                known.last.max(events.last)
-            };
+            known.last = if known.count == 0 { events.last } else { known.last.max(events.last) };
             known.count += events.count;
         }
         self.day.1.count = 0;
     }
 
     fn emit(&mut self, text: &[u8], at: u64) {
-        let view = View {
-            text,
-            ranges: &self.ranges,
-        };
+        let view = View { text, ranges: &self.ranges };
         let pending = &mut self.batch[self.filled];
         pending.event.clear();
         let sort = self.formats[usize::from(self.format)].event(&view, &mut pending.event);
@@ -209,10 +199,7 @@ impl<'a> Engine<'a> {
             }
         };
         pending.time = time;
-        pending.spot = Spot {
-            file: self.file,
-            at,
-        };
+        pending.spot = Spot { file: self.file, at };
         pending.format = self.format;
         self.table.prepare(pending);
         self.filled += 1;
@@ -223,13 +210,7 @@ impl<'a> Engine<'a> {
         self.count.span = Some((first.min(time), last.max(time)));
         if self.day.0 != time.day() || self.day.1.count == 0 {
             self.end_day();
-            self.day = (
-                time.day(),
-                Day {
-                    count: 0,
-                    last: time,
-                },
-            );
+            self.day = (time.day(), Day { count: 0, last: time });
         }
         self.day.1.count += 1;
         self.day.1.last = self.day.1.last.max(time);

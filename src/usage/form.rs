@@ -56,21 +56,13 @@ pub(crate) fn decide(
 /// Whether a text whose first object ends there (or nowhere) consists of lines.
 fn lines_or_not(text: &[u8], end: usize, after: Option<usize>, complete: bool) -> Option<Form> {
     let Some(newline) = memchr(b'\n', text.get(..end)?) else {
-        return if complete {
-            Some(Form::Concatenated)
-        } else {
-            None
-        };
+        return if complete { Some(Form::Concatenated) } else { None };
     };
     match after {
         Some(after) if after <= newline => {
             let rest = text.get(after..newline)?;
             let only_blanks = rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
-            Some(if only_blanks {
-                Form::Lines
-            } else {
-                Form::Concatenated
-            })
+            Some(if only_blanks { Form::Lines } else { Form::Concatenated })
         }
         Some(_) => Some(Form::Concatenated),
         // No object: a first line that breaks off, if the next one begins like a record.

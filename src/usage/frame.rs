@@ -212,11 +212,7 @@ impl Framer {
         match piece.text[at] {
             b'{' => self.record(piece, at, Some(wrapped), sink),
             b']' => {
-                self.state = if wrapped {
-                    State::Tail
-                } else {
-                    State::Start(true)
-                };
+                self.state = if wrapped { State::Tail } else { State::Start(true) };
                 Next::At(at + 1)
             }
             _ => self.no_object(piece, at, wrapped, sink),
@@ -419,12 +415,7 @@ impl Framer {
                 self.meet(sink, "not an object".to_string());
                 return;
             }
-            let ask = Ask {
-                at: self.place(),
-                longest: to - at,
-                strict: false,
-                last: true,
-            };
+            let ask = Ask { at: self.place(), longest: to - at, strict: false, last: true };
             // What follows the line is no padding; it must not complete the record.
             let text = &piece.text[at..];
             let parsed = match sink.record(text.get(..to - at + PAD).unwrap_or(text), ask) {

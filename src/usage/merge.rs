@@ -51,20 +51,14 @@ pub(crate) fn merge(
     runner: &Runner,
     places: &(dyn Fn(Spot) -> Place + Sync),
 ) -> Merged {
-    let (tables, ids): (Vec<Table>, Vec<Ids<'_>>) = engines
-        .into_iter()
-        .map(|engine| (engine.table, engine.ids))
-        .unzip();
+    let (tables, ids): (Vec<Table>, Vec<Ids<'_>>) =
+        engines.into_iter().map(|engine| (engine.table, engine.ids)).unzip();
     let groups = groups(&tables, runner);
-    let mut numbers: Vec<Vec<u32>> = tables
-        .iter()
-        .map(|table| vec![0; table.rows.len()])
-        .collect();
+    let mut numbers: Vec<Vec<u32>> = tables.iter().map(|table| vec![0; table.rows.len()]).collect();
     for (number, group) in groups.iter().enumerate() {
         for (table, row) in group {
-            if let Some(place) = numbers
-                .get_mut(*table as usize)
-                .and_then(|rows| rows.get_mut(*row as usize))
+            if let Some(place) =
+                numbers.get_mut(*table as usize).and_then(|rows| rows.get_mut(*row as usize))
             {
                 *place = number as u32;
             }
@@ -76,30 +70,16 @@ pub(crate) fn merge(
     drop(ids);
     drop(numbers);
     let build = |(group, copies): (&Group, &u64)| raw_row(&tables, group, *copies, places);
-    let rows: Vec<(u16, RawRow)> = runner.install(|| {
-        groups
-            .par_iter()
-            .zip(&copies)
-            .filter_map(build)
-            .collect::<Vec<_>>()
-    });
-    let mut out: Vec<FormatRows> = formats
-        .iter()
-        .map(|format| FormatRows {
-            format: *format,
-            rows: Vec::new(),
-        })
-        .collect();
+    let rows: Vec<(u16, RawRow)> =
+        runner.install(|| groups.par_iter().zip(&copies).filter_map(build).collect::<Vec<_>>());
+    let mut out: Vec<FormatRows> =
+        formats.iter().map(|format| FormatRows { format: *format, rows: Vec::new() }).collect();
     for (format, row) in rows {
         if let Some(of_format) = out.get_mut(usize::from(format)) {
             of_format.rows.push(row);
         }
     }
-    Merged {
-        rows: out,
-        copies: copies.iter().sum(),
-        problems,
-    }
+    Merged { rows: out, copies: copies.iter().sum(), problems }
 }
 
 /// The rows of one key: table and row.
@@ -140,10 +120,8 @@ fn groups(tables: &[Table], runner: &Runner) -> Vec<Group> {
         let key = table.keys.get(row as usize)?;
         Some((key.format, table.text(key)))
     };
-    let mut keyed: Vec<_> = groups
-        .into_iter()
-        .filter_map(|group| Some((key(&group)?, group)))
-        .collect();
+    let mut keyed: Vec<_> =
+        groups.into_iter().filter_map(|group| Some((key(&group)?, group))).collect();
     runner.install(|| keyed.par_sort_unstable_by(|left, right| left.0.cmp(&right.0)));
     keyed.into_iter().map(|(_, group)| group).collect()
 }

@@ -170,13 +170,7 @@ pub fn read_logs(
     files.sort_by_key(|file| file.file);
     let (formats, format_of) = formats_of(&files);
     let (ways, tasks) = prepare(&files, options);
-    let shared = Shared {
-        files: &files,
-        ways: &ways,
-        formats: &format_of,
-        options,
-        progress,
-    };
+    let shared = Shared { files: &files, ways: &ways, formats: &format_of, options, progress };
     let runner = Runner::new(options.threads);
     let spill = Spill::default();
     let seeds = Seeds::default();
@@ -218,11 +212,8 @@ fn finish(
             known.merge(count);
         }
     }
-    let places: Vec<Places> = ways
-        .iter()
-        .zip(&of_files)
-        .map(|(way, count)| places_of(way, count))
-        .collect();
+    let places: Vec<Places> =
+        ways.iter().zip(&of_files).map(|(way, count)| places_of(way, count)).collect();
     let place = |spot: table::Spot| {
         let at = spot.file as usize;
         Place {
@@ -300,10 +291,7 @@ fn report(
         ..Intake::default()
     };
     for (at, reason) in count.rejected {
-        let place = Place {
-            file: file.file,
-            at: places.at(at),
-        };
+        let place = Place { file: file.file, at: places.at(at) };
         intake.rejected.push((place, reason));
     }
     for note in count.notes {
@@ -315,16 +303,12 @@ fn report(
     if let Some(reason) = &count.failed {
         intake.reject(Place::file(file.file), reason.clone());
     }
-    let damaged = count.damaged.map(|reason| Damage {
-        reason,
-        last_good: count.last_read,
-    });
+    let damaged = count.damaged.map(|reason| Damage { reason, last_good: count.last_read });
     if let Some(damage) = &damaged {
         intake.note(match damage.last_good {
-            Some(time) => format!(
-                "damaged: {}; the last record that was read is from {time}",
-                damage.reason
-            ),
+            Some(time) => {
+                format!("damaged: {}; the last record that was read is from {time}", damage.reason)
+            }
             None => format!("damaged: {}; no record was read", damage.reason),
         });
     }
@@ -353,15 +337,11 @@ fn report(
 
 /// The formats of the files, sorted by id, and which one each file has.
 fn formats_of(files: &[LogFile<'_>]) -> (Vec<&'static dyn EventFormat>, Vec<u16>) {
-    let by_id: BTreeMap<&str, &'static dyn EventFormat> = files
-        .iter()
-        .map(|file| (file.format.id(), file.format))
-        .collect();
+    let by_id: BTreeMap<&str, &'static dyn EventFormat> =
+        files.iter().map(|file| (file.format.id(), file.format)).collect();
     let numbers: BTreeMap<&str, u16> = by_id.keys().copied().zip(0..).collect();
-    let format_of = files
-        .iter()
-        .map(|file| numbers.get(file.format.id()).copied().unwrap_or(0))
-        .collect();
+    let format_of =
+        files.iter().map(|file| numbers.get(file.format.id()).copied().unwrap_or(0)).collect();
     (by_id.into_values().collect(), format_of)
 }
 
@@ -373,16 +353,12 @@ pub(crate) struct Runner {
 impl Runner {
     /// If threads cannot be had, the calling one does all the work.
     fn new(threads: usize) -> Runner {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
-            .build();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
         Runner { pool: pool.ok() }
     }
 
     fn threads(&self) -> usize {
-        self.pool
-            .as_ref()
-            .map_or(1, rayon::ThreadPool::current_num_threads)
+        self.pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
     /// Runs a task once on each thread; the results in the order of the threads.

@@ -38,10 +38,7 @@ impl Action {
             Take::Scalar => 1,
             Take::Raw => 2,
         };
-        Action {
-            below,
-            code: enter as u32 | (field as u32) << 16 | take << 24,
-        }
+        Action { below, code: enter as u32 | (field as u32) << 16 | take << 24 }
     }
 
     /// The level to enter, [`NO_LEVEL`] for none.
@@ -87,12 +84,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Compiles the fields of a format. No two fields have the same path; fields beyond the 64th are absent.
     pub(crate) fn new(fields: &'static [Field]) -> Plan {
-        let mut plan = Plan {
-            levels: vec![Level {
-                depth: 1,
-                ..Level::default()
-            }],
-        };
+        let mut plan = Plan { levels: vec![Level { depth: 1, ..Level::default() }] };
         for (number, field) in fields.iter().take(MAX_FIELDS).enumerate() {
             plan.add(number as u8, field);
         }
@@ -109,9 +101,7 @@ impl Plan {
 
     /// The action for each element of a level, if elements are wanted.
     pub(crate) fn element(&self, level: u16) -> Option<Action> {
-        self.levels
-            .get(usize::from(level))
-            .and_then(|level| level.element)
+        self.levels.get(usize::from(level)).and_then(|level| level.element)
     }
 
     fn add(&mut self, number: u8, field: &Field) {
@@ -135,10 +125,7 @@ impl Plan {
             let enter = usize::from(enter);
             if !is_last {
                 if enter == self.levels.len() {
-                    self.levels.push(Level {
-                        depth,
-                        ..Level::default()
-                    });
+                    self.levels.push(Level { depth, ..Level::default() });
                 }
                 level = enter;
             }
@@ -171,11 +158,7 @@ pub(crate) struct Ranges {
 
 impl Ranges {
     pub(crate) fn new() -> Ranges {
-        Ranges {
-            at: [(0, 0); MAX_FIELDS],
-            set: 0,
-            frozen: 0,
-        }
+        Ranges { at: [(0, 0); MAX_FIELDS], set: 0, frozen: 0 }
     }
 
     /// Empties all fields.

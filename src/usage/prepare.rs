@@ -36,10 +36,9 @@ pub(crate) fn prepare(files: &[LogFile<'_>], options: &ReadOptions) -> (Vec<Way>
         let file = at as u32;
         match ways.get(at) {
             Some(Way::Blocks(blocks)) => {
-                tasks.extend((0..blocks.lines.len()).map(|block| Task {
-                    file,
-                    block: Some(block as u32),
-                }));
+                tasks.extend(
+                    (0..blocks.lines.len()).map(|block| Task { file, block: Some(block as u32) }),
+                );
             }
             _ => tasks.push(Task { file, block: None }),
         }
@@ -55,10 +54,8 @@ fn same_bytes(files: &[LogFile<'_>], sizes: &[u64]) -> Vec<Option<usize>> {
         by_size.entry(*size).or_default().push(at);
     }
     let mut same = vec![None; files.len()];
-    let mut groups: Vec<(u64, Vec<usize>)> = by_size
-        .into_iter()
-        .filter(|(size, group)| *size > 0 && group.len() > 1)
-        .collect();
+    let mut groups: Vec<(u64, Vec<usize>)> =
+        by_size.into_iter().filter(|(size, group)| *size > 0 && group.len() > 1).collect();
     groups.sort_unstable();
     for (size, group) in groups {
         let mut by_edge: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
@@ -67,10 +64,8 @@ fn same_bytes(files: &[LogFile<'_>], sizes: &[u64]) -> Vec<Option<usize>> {
                 by_edge.entry(edge).or_default().push(at);
             }
         }
-        let mut alike: Vec<Vec<usize>> = by_edge
-            .into_values()
-            .filter(|group| group.len() > 1)
-            .collect();
+        let mut alike: Vec<Vec<usize>> =
+            by_edge.into_values().filter(|group| group.len() > 1).collect();
         alike.sort_unstable();
         for group in alike {
             let mut first: HashMap<([u8; 32], &str), usize> = HashMap::new();

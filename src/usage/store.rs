@@ -15,7 +15,7 @@ use polars::prelude::{
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Bounded, Outcome, Place, ScopeSet, Str, Time, UsageRow};
+use crate::model::{Bounded, Intervals, Outcome, Place, ScopeSet, Str, Time, UsageRow};
 use crate::platform::LogSpan;
 use crate::report::model::Remark;
 
@@ -42,6 +42,8 @@ pub struct Store {
     pub duplicates: u64,
     /// Days with events, with the last event of each and how many there were.
     pub days: Vec<(i64, Time, u64)>,
+    /// Times that a damaged log file lost: platform, account or empty, when.
+    pub damaged: Vec<(Str, Str, Intervals)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +56,7 @@ struct Meta {
     events: u64,
     duplicates: u64,
     days: Vec<(i64, Time, u64)>,
+    damaged: Vec<(Str, Str, Intervals)>,
 }
 
 /// Writes a store.
@@ -70,6 +73,7 @@ pub fn write(store: &Store, out: &mut dyn Write) -> Result<(), String> {
         events: store.events,
         duplicates: store.duplicates,
         days: store.days.clone(),
+        damaged: store.damaged.clone(),
     };
     let meta = serde_json::to_string(&meta).map_err(|error| error.to_string())?;
     let mut table = table(&store.rows).map_err(|error| error.to_string())?;
@@ -181,14 +185,10 @@ pub fn read(bytes: &[u8], file: u32) -> Result<Store, String> {
         .ok_or("not a usage store: no authgap metadata")?;
     let meta: Meta = serde_json::from_str(&meta).map_err(|error| error.to_string())?;
     if meta.schema != SCHEMA {
-        return Err(format!(
-            "shape {} is not {SCHEMA}: made by another version",
-            meta.schema
-        ));
+        return Err(format!("shape {} is not {SCHEMA}: made by another version", meta.schema));
     }
-    let table = ParquetReader::new(Cursor::new(bytes))
-        .finish()
-        .map_err(|error| error.to_string())?;
+    let table =
+        ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
     let rows = rows(&table, file).map_err(|error| error.to_string())?;
     Ok(Store {
         rows: crate::audit::merge(rows),
@@ -198,40 +198,27 @@ pub fn read(bytes: &[u8], file: u32) -> Result<Store, String> {
         events: meta.events,
         duplicates: meta.duplicates,
         days: meta.days,
+        damaged: meta.damaged,
     })
 }
 
 fn texts(table: &DataFrame, name: &str) -> Result<Vec<Option<Str>>, PolarsError> {
-    Ok(table
-        .column(name)?
-        .str()?
-        .iter()
-        .map(|value| value.map(Str::from))
-        .collect())
+    Ok(table.column(name)?.str()?.iter().map(|value| value.map(Str::from)).collect())
 }
 
 fn flags(table: &DataFrame, name: &str) -> Result<Vec<bool>, PolarsError> {
-    Ok(table
-        .column(name)?
-        .bool()?
-        .iter()
-        .map(|value| value.unwrap_or(false))
-        .collect())
+    Ok(table.column(name)?.bool()?.iter().map(|value| value.unwrap_or(false)).collect())
 }
 
 fn times(table: &DataFrame, name: &str) -> Result<Vec<Option<Time>>, PolarsError> {
     let column = table.column(name)?.i64()?;
-    Ok(column
-        .iter()
-        .map(|value| value.map(Time::from_seconds))
-        .collect())
+    Ok(column.iter().map(|value| value.map(Time::from_seconds)).collect())
 }
 
 fn lists(table: &DataFrame, name: &str) -> Result<Vec<BTreeSet<Str>>, PolarsError> {
     let column = table.column(name)?.list()?;
-    column
-        .into_iter()
-        .map(|series| match series {
+    (0..column.len())
+        .map(|at| match column.get_as_series(at) {
             None => Ok(BTreeSet::new()),
             Some(series) => Ok(series.str()?.iter().flatten().map(Str::from).collect()),
         })
@@ -249,28 +236,16 @@ fn bounded(table: &DataFrame, name: &str) -> Result<Vec<Bounded>, PolarsError> {
 }
 
 fn rows(table: &DataFrame, file: u32) -> Result<Vec<UsageRow>, PolarsError> {
-    let text: BTreeMap<&str, Vec<Option<Str>>> = [
-        "platform",
-        "identity",
-        "action",
-        "scope",
-        "scope_kind",
-        "outcome",
-        "on_behalf_of",
-        "via",
-    ]
-    .into_iter()
-    .map(|name| Ok((name, texts(table, name)?)))
-    .collect::<Result<_, PolarsError>>()?;
+    let text: BTreeMap<&str, Vec<Option<Str>>> =
+        ["platform", "identity", "action", "scope", "scope_kind", "outcome", "on_behalf_of", "via"]
+            .into_iter()
+            .map(|name| Ok((name, texts(table, name)?)))
+            .collect::<Result<_, PolarsError>>()?;
     let cell = |name: &str, at: usize| text.get(name).and_then(|column| column[at].clone());
     let word = |name: &str, at: usize| cell(name, at).unwrap_or_else(|| "".into());
     let (inferred, unmapped) = (flags(table, "inferred")?, flags(table, "unmapped")?);
-    let counts: Vec<u64> = table
-        .column("count")?
-        .u64()?
-        .iter()
-        .map(|value| value.unwrap_or(0))
-        .collect();
+    let counts: Vec<u64> =
+        table.column("count")?.u64()?.iter().map(|value| value.unwrap_or(0)).collect();
     let (first, last) = (times(table, "first")?, times(table, "last")?);
     let slots: Vec<RoaringBitmap> = table
         .column("slots")?

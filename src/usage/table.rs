@@ -125,9 +125,7 @@ impl Table {
 
     /// The text of a key.
     pub(crate) fn text(&self, key: &Key) -> &[u8] {
-        self.text
-            .get(key.at..key.at + key.length as usize)
-            .unwrap_or(&[])
+        self.text.get(key.at..key.at + key.length as usize).unwrap_or(&[])
     }
 
     /// Adds the values of a row's sets (networks, agents, sessions) to others.
@@ -166,11 +164,7 @@ impl Table {
         }
         std::hint::black_box(fetched);
         for (pending, found) in batch.iter().zip(found) {
-            let row = if found == NONE {
-                self.find_or_insert(pending)
-            } else {
-                found
-            };
+            let row = if found == NONE { self.find_or_insert(pending) } else { found };
             self.update(row, pending);
             each(pending, row);
         }
@@ -183,10 +177,7 @@ impl Table {
         }
         // Keys are checked when they are new: what is stored is UTF-8.
         let key = pending.event.key();
-        if key_parts(key)
-            .iter()
-            .all(|part| std::str::from_utf8(part).is_ok())
-        {
+        if key_parts(key).iter().all(|part| std::str::from_utf8(part).is_ok()) {
             return self.insert(pending, pending.print, key);
         }
         let mut clean = RawEvent::default();
@@ -204,9 +195,7 @@ impl Table {
     }
 
     fn find(&self, print: Print) -> Option<u32> {
-        self.index
-            .find(print.0, |(known, _)| *known == print)
-            .map(|(_, row)| *row)
+        self.index.find(print.0, |(known, _)| *known == print).map(|(_, row)| *row)
     }
 
     fn insert(&mut self, pending: &Pending, print: Print, key: &[u8]) -> u32 {
@@ -226,8 +215,7 @@ impl Table {
         });
         self.sets.push(Default::default());
         self.text.extend_from_slice(key);
-        self.index
-            .insert_unique(print.0, (print, number), |(print, _)| print.0);
+        self.index.insert_unique(print.0, (print, number), |(print, _)| print.0);
         number
     }
 
@@ -318,8 +306,7 @@ impl SmallSet {
     /// Keeps the smallest.
     fn settle(&mut self, pool: &Pool) {
         if self.values.len() > BOUNDED_CAP {
-            self.values
-                .sort_unstable_by(|left, right| pool.get(*left).cmp(&pool.get(*right)));
+            self.values.sort_unstable_by(|left, right| pool.get(*left).cmp(&pool.get(*right)));
             self.values.truncate(BOUNDED_CAP);
             self.overflow = true;
             self.largest = self.values.last().copied().unwrap_or(0);
@@ -340,12 +327,7 @@ struct Pool {
 
 impl Default for Pool {
     fn default() -> Pool {
-        Pool {
-            values: Vec::new(),
-            index: HashTable::new(),
-            free: Vec::new(),
-            limit: POOL,
-        }
+        Pool { values: Vec::new(), index: HashTable::new(), free: Vec::new(), limit: POOL }
     }
 }
 
@@ -374,17 +356,13 @@ impl Pool {
         if let Some(value) = self.values.get_mut(number as usize) {
             *value = Str::from(text);
         }
-        self.index
-            .insert_unique(hash, (hash, number), |(hash, _)| *hash);
+        self.index.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         number
     }
 
     fn find(&self, value: &[u8], hash: u64) -> Option<u32> {
         let same = |entry: &(u64, u32)| {
-            entry.0 == hash
-                && self
-                    .get(entry.1)
-                    .is_some_and(|known| known.as_bytes() == value)
+            entry.0 == hash && self.get(entry.1).is_some_and(|known| known.as_bytes() == value)
         };
         self.index.find(hash, same).map(|(_, number)| *number)
     }

@@ -40,13 +40,8 @@ pub(crate) fn read(
         return Err(Broken::Bad(0, reason));
     }
     let record = String::from_utf8_lossy(record);
-    let mut twin = Twin {
-        plan,
-        arena,
-        ranges,
-    };
-    twin.object(&record, 0)
-        .map_err(|error| Broken::Bad(0, reason(&error, 0)))?;
+    let mut twin = Twin { plan, arena, ranges };
+    twin.object(&record, 0).map_err(|error| Broken::Bad(0, reason(&error, 0)))?;
     Ok(length)
 }
 
@@ -71,18 +66,14 @@ fn measure(text: &[u8]) -> Result<usize, Broken> {
 /// The message without its line and column, which count from the record and not from the file.
 fn reason(error: &serde_json::Error, at: usize) -> String {
     let text = error.to_string();
-    let text = text
-        .rsplit_once(" at line ")
-        .map_or(&*text, |(text, _)| text);
+    let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
     format!("not valid JSON: {text} at byte {} of the record", at + 1)
 }
 
 /// Offset of a line and column (from 1) of a text.
 fn offset(text: &[u8], line: usize, column: usize) -> usize {
     let start = match line.checked_sub(2) {
-        Some(before) => memchr::memchr_iter(b'\n', text)
-            .nth(before)
-            .map_or(0, |at| at + 1),
+        Some(before) => memchr::memchr_iter(b'\n', text).nth(before).map_or(0, |at| at + 1),
         None => 0,
     };
     (start + column.saturating_sub(1)).min(text.len())
@@ -123,10 +114,7 @@ impl Twin<'_> {
     fn array(&mut self, text: &str, element: Action) -> serde_json::Result<()> {
         let before = self.ranges.frozen;
         let mut reader = Deserializer::from_str(text);
-        let read = reader.deserialize_seq(Elements {
-            twin: self,
-            element,
-        });
+        let read = reader.deserialize_seq(Elements { twin: self, element });
         self.ranges.thaw(before);
         read
     }
@@ -163,11 +151,7 @@ impl Twin<'_> {
 
     fn has_keys(&self, level: u16) -> bool {
         level != NO_LEVEL
-            && self
-                .plan
-                .levels
-                .get(usize::from(level))
-                .is_some_and(|level| !level.keys.is_empty())
+            && self.plan.levels.get(usize::from(level)).is_some_and(|level| !level.keys.is_empty())
     }
 
     fn put(&mut self, field: u8, value: &[u8]) {
@@ -197,9 +181,7 @@ impl<'de> Visitor<'de> for Members<'_, '_> {
                 continue;
             }
             let value = map.next_value::<&RawValue>()?;
-            self.twin
-                .value(value.get(), action)
-                .map_err(serde::de::Error::custom)?;
+            self.twin.value(value.get(), action).map_err(serde::de::Error::custom)?;
         }
         Ok(())
     }
@@ -220,9 +202,7 @@ impl<'de> Visitor<'de> for Elements<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         while let Some(value) = elements.next_element::<&RawValue>()? {
             self.twin.ranges.freeze(self.element.below);
-            self.twin
-                .value(value.get(), self.element)
-                .map_err(serde::de::Error::custom)?;
+            self.twin.value(value.get(), self.element).map_err(serde::de::Error::custom)?;
         }
         Ok(())
     }

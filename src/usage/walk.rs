@@ -83,11 +83,7 @@ impl Walker {
             }
             levels.push(seen);
         }
-        Walker {
-            plan,
-            levels,
-            hasher,
-        }
+        Walker { plan, levels, hasher }
     }
 
     /// The tree that it follows.
@@ -119,18 +115,15 @@ impl Seen {
         self.keys.push(known(Some(key), action));
         self.names.push(key.into());
         let names = &self.names;
-        self.index
-            .insert_unique(hasher.hash_one(key), number, |number| {
-                hasher.hash_one(&*names[usize::from(*number)])
-            });
+        self.index.insert_unique(hasher.hash_one(key), number, |number| {
+            hasher.hash_one(&*names[usize::from(*number)])
+        });
         number
     }
 
     fn find(&self, key: &[u8], hasher: &DefaultHashBuilder) -> Option<u16> {
         self.index
-            .find(hasher.hash_one(key), |number| {
-                *self.names[usize::from(*number)] == *key
-            })
+            .find(hasher.hash_one(key), |number| *self.names[usize::from(*number)] == *key)
             .copied()
     }
 }
@@ -154,13 +147,7 @@ fn known(key: Option<&[u8]>, action: Action) -> Known {
             mask[0] = 0xff;
         }
     }
-    Known {
-        words: words(&needle),
-        mask: words(&mask),
-        action,
-        next: [0, 0],
-        length: length as u16,
-    }
+    Known { words: words(&needle), mask: words(&mask), action, next: [0, 0], length: length as u16 }
 }
 
 fn words(bytes: &[u8; GUESS]) -> [u64; 3] {
@@ -195,11 +182,7 @@ impl Walk<'_, '_> {
     /// At a byte that fits nowhere: beyond the end more text may make it right.
     #[cold]
     fn wrong<T>(&self, at: usize) -> Walked<T> {
-        Err(if at >= self.end {
-            Stop::More
-        } else {
-            Stop::Slow
-        })
+        Err(if at >= self.end { Stop::More } else { Stop::Slow })
     }
 
     #[inline(always)]
@@ -332,10 +315,7 @@ impl Walk<'_, '_> {
             return self.skip(at, level);
         }
         if self.byte(at) == b'{' {
-            if self.plan.levels[usize::from(action.enter())]
-                .keys
-                .is_empty()
-            {
+            if self.plan.levels[usize::from(action.enter())].keys.is_empty() {
                 return self.skip(at, level);
             }
             return self.object(at + 1, action.enter());
@@ -500,10 +480,7 @@ pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Walked<usize>
 #[inline(always)]
 pub(crate) fn literal_end(text: &[u8], at: usize) -> usize {
     let mut at = at;
-    while matches!(
-        text.get(at),
-        Some(b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+' | b'E')
-    ) {
+    while matches!(text.get(at), Some(b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+' | b'E')) {
         at += 1;
     }
     at
@@ -526,10 +503,7 @@ fn is_number(text: &[u8]) -> bool {
         rest = &after[fraction..];
     }
     if let Some(after) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
-        let after = after
-            .strip_prefix(b"+")
-            .or_else(|| after.strip_prefix(b"-"))
-            .unwrap_or(after);
+        let after = after.strip_prefix(b"+").or_else(|| after.strip_prefix(b"-")).unwrap_or(after);
         let exponent = digits(after);
         return exponent > 0 && exponent == after.len();
     }

@@ -66,10 +66,7 @@ impl Blocks {
     fn hash(&self, block: u32, bytes: Option<&[u8]>) {
         let mut digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
         while digest.0 != block {
-            digest = self
-                .turn
-                .wait(digest)
-                .unwrap_or_else(PoisonError::into_inner);
+            digest = self.turn.wait(digest).unwrap_or_else(PoisonError::into_inner);
         }
         match (bytes, &mut digest.1) {
             (Some(bytes), Some(hash)) => hash.update(bytes),
@@ -355,12 +352,8 @@ impl<'a> Worker<'a> {
             record.clear();
             record.extend_from_slice(bytes);
             record.resize(bytes.len() + PAD, 0);
-            let ask = Ask {
-                at: number,
-                longest: longest.min(bytes.len()),
-                strict: false,
-                last: true,
-            };
+            let ask =
+                Ask { at: number, longest: longest.min(bytes.len()), strict: false, last: true };
             let reason = if bytes.len() > longest {
                 format!("record longer than {longest} bytes")
             } else if bytes.first() != Some(&b'{') {
@@ -394,9 +387,7 @@ impl<'a> Worker<'a> {
             }
             Err(_) => None,
         };
-        self.shared
-            .progress
-            .add(owned.map_or(0, <[u8]>::len) as u64);
+        self.shared.progress.add(owned.map_or(0, <[u8]>::len) as u64);
         blocks.hash(number, owned);
         if let Ok((_, _, Some((from, to)))) = read {
             text[to..to + PAD].fill(0);
@@ -417,10 +408,7 @@ impl<'a> Worker<'a> {
 
     /// Fills `text` with a block from the byte before it to the end of its last line. Returns how much is
     /// there, where the block begins, and from where to where its lines are, if a line begins in it.
-    #[allow(
-        clippy::type_complexity,
-        reason = "three offsets, named in the comment"
-    )]
+    #[allow(clippy::type_complexity, reason = "three offsets, named in the comment")]
     fn block_text(
         &self,
         log: &LogFile<'_>,
@@ -455,9 +443,8 @@ impl<'a> Worker<'a> {
         } else {
             memchr::memchr(b'\n', &text[..filled]).map(|at| at + 1)
         };
-        let lines = first
-            .filter(|first| *first < lead + size && *first < end)
-            .map(|first| (first, end));
+        let lines =
+            first.filter(|first| *first < lead + size && *first < end).map(|first| (first, end));
         Ok((filled, lead, lines))
     }
 }
