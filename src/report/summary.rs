@@ -232,11 +232,22 @@ fn observed(evidence: &Evidence, outcome: &Outcome<'_>) -> Vec<String> {
             }
         }
     }
+    let days = |covered: &Intervals| covered.intersect(&span).days();
+    let whole: BTreeMap<Str, u32> = rows
+        .iter()
+        .filter(|((_, what), _)| what == "management events")
+        .map(|((platform, _), covered)| (platform.clone(), days(covered)))
+        .collect();
+    // A part of the management events is named only where it was observed for another time than the rest.
+    let is_part = |platform: &Str, what: &str, here: u32| {
+        what.starts_with("management:") && whole.get(platform) == Some(&here)
+    };
     let mut lines: Vec<(u32, String)> = rows
-        .into_iter()
-        .map(|((platform, what), covered)| {
-            let days = covered.intersect(&span).days();
-            (days, format!("{platform} {what} {days} of {} d", window.days()))
+        .iter()
+        .map(|((platform, what), covered)| (platform, what, days(covered)))
+        .filter(|(platform, what, here)| !is_part(platform, what, *here))
+        .map(|(platform, what, here)| {
+            (here, format!("{platform} {what} {here} of {} d", window.days()))
         })
         .collect();
     lines.sort_by(|left, right| (right.0, &left.1).cmp(&(left.0, &right.1)));
