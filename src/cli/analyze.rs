@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::output::{create, to_file, to_stdout, width};
-use super::progress::Bar;
+use super::progress::{Bar, Steps};
 use super::{Global, Stop, clock};
 use crate::audit::{self, Options};
 use crate::diagnostic::{Diagnostic, nearest};
@@ -174,12 +174,16 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
     options.expand = args.expand;
     options.arguments = arguments(args);
     let bar = Bar::new(global);
+    let mut steps = Steps::new(global);
     let evidence = pool(options.threads, || audit::read(&options, &bar))?;
     bar.done();
+    steps.done("reading");
     let report = pool(options.threads, || {
         let outcome = audit::analyse(&evidence, &options);
+        steps.done("passes and findings");
         report::build::build(&evidence, &outcome, &options)
     });
+    steps.done("report");
     global.warn(&evidence.warnings);
     let filter = Filter {
         identity: args.identity.clone(),

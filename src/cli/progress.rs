@@ -1,6 +1,7 @@
 //! Progress bars on stderr, only on a terminal.
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -40,4 +41,25 @@ impl Progress for Bar {
     }
 
     fn file_done(&self) {}
+}
+
+/// Says on stderr how long each step took, with `--verbose`.
+pub(super) struct Steps {
+    is_shown: bool,
+    since: Instant,
+}
+
+impl Steps {
+    /// Begins the first step.
+    pub(super) fn new(global: Global) -> Steps {
+        Steps { is_shown: global.verbose, since: Instant::now() }
+    }
+
+    /// Ends a step and begins the next.
+    pub(super) fn done(&mut self, step: &str) {
+        if self.is_shown {
+            eprintln!("{step}: {:.2} s", self.since.elapsed().as_secs_f64());
+        }
+        self.since = Instant::now();
+    }
 }
