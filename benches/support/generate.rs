@@ -273,7 +273,7 @@ fn event(out: &mut String, number: u64, events: u64) {
     let resource = format!("team-{who}-{}", numbers.below(RESOURCES));
     let region = REGIONS[(who % REGIONS.len() as u64) as usize];
     // Half of the roles have a session for each run, the others one for each of a few machines.
-    let session = if who % 2 == 0 {
+    let session = if who.is_multiple_of(2) {
         format!("run-{who}-{}", at / 7_200)
     } else {
         format!("i-{:017x}", Numbers::of(who * 8 + numbers.below(4)).next())

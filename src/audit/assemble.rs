@@ -8,8 +8,8 @@ use crate::catalogue::{Action, Facts, RunCatalogue};
 use crate::diagnostic::Diagnostic;
 use crate::intent;
 use crate::model::{
-    AccessLevel, Claim, ClaimScope, Identity, IdentityKind, Intervals, Label, Outcome, Rw, Says,
-    Select, Source, Str, Time, UsageRow,
+    AccessLevel, Claim, ClaimScope, Identity, IdentityKind, Intervals, Label, Outcome, Place, Rw,
+    Says, Select, Source, Str, Time, UsageRow,
 };
 use crate::platform::{self, LogSummary, PLATFORMS, Tables};
 use crate::report::model::Remark;
@@ -62,24 +62,8 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     }
     let applied = intent::apply(&raw.config, &mut tables.identities);
     raw.warnings.extend(applied.warnings);
-    let notes = tables
-        .notes
-        .iter()
-        .map(|(place, text)| match place {
-            Some(place) => {
-                let path = raw.paths.get(place.file as usize).map_or("", String::as_str);
-                format!("{}: {text}", place.show(path))
-            }
-            None => text.clone(),
-        })
-        .collect::<BTreeSet<String>>();
-    if as_of.is_none() {
-        raw.warnings.push(
-            Diagnostic::warning("evidence", "nothing in the evidence has a time")
-                .note("staleness and unused permissions are not judged")
-                .help("add logs or last-accessed reports, or say --as-of today"),
-        );
-    }
+    let notes = notes(&tables, &raw.paths);
+    raw.warnings.extend(no_time(as_of));
     Ok(Evidence {
         inputs: raw.inputs,
         paths: raw.paths,
@@ -103,9 +87,29 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
         events: raw.events,
         duplicates: raw.duplicates,
         remarks: remarks(raw.remarks),
-        notes: notes.into_iter().collect(),
+        notes,
         warnings: raw.warnings,
     })
+}
+
+/// Facts about the evidence as a whole, with their places.
+fn notes(tables: &Tables, paths: &[String]) -> Vec<String> {
+    let show = |(place, text): &(Option<Place>, String)| match place {
+        Some(place) => {
+            let path = paths.get(place.file as usize).map_or("", String::as_str);
+            format!("{}: {text}", place.show(path))
+        }
+        None => text.clone(),
+    };
+    tables.notes.iter().map(show).collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// What it means that nothing in the evidence has a time.
+fn no_time(as_of: Option<Time>) -> Option<Diagnostic> {
+    let warning = Diagnostic::warning("evidence", "nothing in the evidence has a time")
+        .note("staleness and unused permissions are not judged")
+        .help("add logs or last-accessed reports, or say --as-of today");
+    as_of.is_none().then_some(warning)
 }
 
 fn sorted<T: Ord>(mut rows: Vec<T>) -> Vec<T> {

@@ -17,6 +17,8 @@ pub struct Entry {
     pub name: Str,
     /// Prefix before the first `:` (the whole name if there is none).
     pub service: Str,
+    /// Number of the service, for comparing without text.
+    pub service_number: u32,
     /// Access level.
     pub level: AccessLevel,
     /// Whether it reads or changes data rather than the configuration around it (risk tags `data_access` and
@@ -44,7 +46,8 @@ pub struct RunCatalogue {
     classes: Vec<Str>,
     by_name: HashMap<(Str, Str), ActionId>,
     by_class: Vec<ActionSet>,
-    by_service: BTreeMap<(Str, Str), ActionSet>,
+    services: BTreeMap<(Str, Str), u32>,
+    by_service: Vec<ActionSet>,
     by_platform: BTreeMap<Str, ActionSet>,
     by_level: BTreeMap<AccessLevel, ActionSet>,
     data: ActionSet,
@@ -127,7 +130,12 @@ impl RunCatalogue {
         self.by_name.insert((platform.clone(), name.to_ascii_lowercase().into()), id);
         self.by_class[usize::from(class)].insert(id);
         let lower: Str = service.to_ascii_lowercase().into();
-        self.by_service.entry((platform.clone(), lower)).or_default().insert(id);
+        let fresh = self.by_service.len() as u32;
+        let service_number = *self.services.entry((platform.clone(), lower)).or_insert(fresh);
+        if service_number == fresh {
+            self.by_service.push(ActionSet::new());
+        }
+        self.by_service[service_number as usize].insert(id);
         self.by_platform.entry(platform.clone()).or_default().insert(id);
         self.by_level.entry(level).or_default().insert(id);
         if facts.touches_data {
@@ -137,6 +145,7 @@ impl RunCatalogue {
             platform: platform.clone(),
             name: name.clone(),
             service: service.clone(),
+            service_number,
             level,
             touches_data: facts.touches_data,
             log_reads: facts.log_reads,
@@ -190,7 +199,16 @@ impl RunCatalogue {
     /// The actions of a service.
     pub fn service(&self, platform: &str, prefix: &str) -> ActionSet {
         let key = (platform.into(), prefix.to_ascii_lowercase().into());
-        self.by_service.get(&key).cloned().unwrap_or_default()
+        let number = self.services.get(&key);
+        number.map(|number| self.by_service[*number as usize].clone()).unwrap_or_default()
+    }
+
+    /// The actions of a service by its number.
+    ///
+    /// # Panics
+    /// Never for a number that an entry of this catalogue holds.
+    pub fn service_by_number(&self, number: u32) -> &ActionSet {
+        &self.by_service[number as usize]
     }
 
     /// The actions of a platform.

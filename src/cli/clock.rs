@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::model::Time;
 
+#[expect(clippy::disallowed_methods, reason = "`today` is what the user asked for")]
 /// Reads `--as-of`: a time, a date (which means its end, UTC), or `today`.
 pub(super) fn as_of(text: &str) -> Result<Time, String> {
     if text == "today" {

@@ -32,10 +32,9 @@ pub(super) fn short(resource: &str) -> &str {
 
 /// `1 call`, `2 calls`.
 pub(super) fn plural(count: u64, one: &str) -> String {
-    let many = if one.ends_with('y') {
-        format!("{}ies", &one[..one.len() - 1])
-    } else {
-        format!("{one}s")
+    let many = match one.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{one}s"),
     };
     format!("{count} {}", if count == 1 { one.to_string() } else { many })
 }
@@ -175,9 +174,8 @@ pub(super) fn is_whole_service(
     gap: &IdentityGap,
     row: &PermissionRow,
 ) -> bool {
-    let platform = &analysis.identity(gap).platform;
-    let service = analysis.input.catalogue.service(platform, &row.service);
-    let mine = &service & &gap.grants.actions;
+    let number = analysis.input.catalogue.entry(row.actions[0]).service_number;
+    let mine = analysis.input.catalogue.service_by_number(number) & &gap.grants.actions;
     let excess: u64 = rows(gap, Status::Excess)
         .filter(|other| other.service == row.service)
         .map(|other| other.actions.len() as u64)

@@ -1,6 +1,6 @@
 //! `wildcard-grant`: a whole service by wildcard, or write on every resource.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::shared::{grant_proofs, manages, shared_with};
 use super::{Draft, Kind, Severity, Sink};
@@ -23,19 +23,19 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     if gap.is_admin {
         return;
     }
-    let platform = &analysis.identity(gap).platform;
     let mut whole: BTreeSet<Str> = BTreeSet::new();
     let mut writes: BTreeSet<ActionId> = BTreeSet::new();
     let mut granted_by = Vec::new();
     for (number, row) in gap.grants.rows.iter().enumerate() {
         let mut is_wide = false;
-        let mut services: Vec<&Str> = Vec::new();
+        // Actions of a service lie together, so that a service is whole if so many of its actions pass by.
+        let mut passed: BTreeMap<u32, u64> = BTreeMap::new();
         for id in &row.actions {
             let entry = analysis.input.catalogue.entry(id);
-            if services.last() != Some(&&entry.service) {
-                services.push(&entry.service);
-            }
             let is_pattern = entry.is_pattern && entry.name.ends_with(":*");
+            if entry.is_known {
+                *passed.entry(entry.service_number).or_default() += 1;
+            }
             if is_pattern {
                 whole.insert(entry.service.clone());
                 is_wide = true;
@@ -44,11 +44,12 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                 is_wide = true;
             }
         }
-        for service in services {
-            let all = analysis.input.catalogue.service(platform, service);
-            let catalogued = analysis.input.catalogue.has_service(platform, service);
-            if catalogued && all.len() >= SMALL_SERVICE && all.is_subset(&row.actions) {
-                whole.insert(service.clone());
+        for (number, count) in passed {
+            let all = analysis.input.catalogue.service_by_number(number);
+            let known = all.iter().filter(|id| analysis.input.catalogue.entry(*id).is_known);
+            let is_whole = count >= SMALL_SERVICE && count == known.count() as u64;
+            if let Some(first) = all.min().filter(|_| is_whole) {
+                whole.insert(analysis.input.catalogue.entry(first).service.clone());
                 is_wide = true;
             }
         }

@@ -47,7 +47,7 @@ struct FoldKey {
     status: Status,
     reason: Option<Reason>,
     drift: Option<(Facet, Spot, Str)>,
-    service: Str,
+    service: u32,
     granted_by: Vec<u32>,
     group: Option<usize>,
     days: u32,
@@ -439,7 +439,7 @@ impl Judge<'_> {
                 status,
                 reason,
                 drift,
-                service: entry.service.clone(),
+                service: entry.service_number,
                 granted_by: by,
                 group: basis,
                 days: seen.0,
@@ -448,7 +448,6 @@ impl Judge<'_> {
         }
         for (key, actions) in folded {
             let mut row = self.unused_row(actions[0], key.status, key.granted_by);
-            row.service = key.service;
             row.resources = self.granted_resources(&row.granted_by);
             row.denied = actions
                 .iter()

@@ -65,7 +65,7 @@ pub(crate) fn merge(
         }
     }
     let (copies, problems) = dedupe::count_copies(&ids, &numbers, groups.len(), |task| {
-        runner.on_all(|| task());
+        runner.on_all(task);
     });
     drop(ids);
     drop(numbers);

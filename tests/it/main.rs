@@ -1,5 +1,7 @@
 //! The one integration binary: each further one would link the program's libraries again.
 
+#![allow(clippy::panic, clippy::print_stdout, reason = "helpers of tests fail and tell why")]
+
 mod bad_input;
 mod common;
 mod demo;

@@ -156,6 +156,50 @@ pub fn switch(class: &str) -> Option<String> {
     }
 }
 
+/// Verbs of calls that CloudTrail marks `readOnly: true` when the catalogue calls the action a read.
+const READ_VERBS: [&str; 4] = ["Describe", "Get", "Head", "List"];
+
+/// Verbs of calls that CloudTrail marks `readOnly: false` when the catalogue calls the action a change.
+const WRITE_VERBS: [&str; 22] = [
+    "Add",
+    "Associate",
+    "Attach",
+    "Authorize",
+    "Cancel",
+    "Create",
+    "Delete",
+    "Deregister",
+    "Detach",
+    "Disassociate",
+    "Modify",
+    "Put",
+    "Register",
+    "Remove",
+    "Run",
+    "Set",
+    "Start",
+    "Stop",
+    "Tag",
+    "Terminate",
+    "Untag",
+    "Update",
+];
+
+/// Whether CloudTrail marks the call as a read. The catalogue's access level and `readOnly` do not always agree:
+/// in real records `kms:Decrypt` and `sts:AssumeRole` are reads and changes by the catalogue. So only where the
+/// level and the verb agree it is certain.
+pub fn log_reads(action: &str, level: AccessLevel) -> Option<bool> {
+    let name = action.split_once(':').map_or(action, |(_, name)| name);
+    let begins = |verbs: &[&str]| verbs.iter().any(|verb| name.starts_with(verb));
+    if level.is_read() && begins(&READ_VERBS) {
+        Some(true)
+    } else if !level.is_read() && begins(&WRITE_VERBS) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,49 +246,5 @@ mod tests {
             let (class, _) = log_class(&action.name, action.level);
             assert_eq!(switch(&class).is_none(), &*class == NEVER_LOGGED, "{class}");
         }
-    }
-}
-
-/// Verbs of calls that CloudTrail marks `readOnly: true` when the catalogue calls the action a read.
-const READ_VERBS: [&str; 4] = ["Describe", "Get", "Head", "List"];
-
-/// Verbs of calls that CloudTrail marks `readOnly: false` when the catalogue calls the action a change.
-const WRITE_VERBS: [&str; 22] = [
-    "Add",
-    "Associate",
-    "Attach",
-    "Authorize",
-    "Cancel",
-    "Create",
-    "Delete",
-    "Deregister",
-    "Detach",
-    "Disassociate",
-    "Modify",
-    "Put",
-    "Register",
-    "Remove",
-    "Run",
-    "Set",
-    "Start",
-    "Stop",
-    "Tag",
-    "Terminate",
-    "Untag",
-    "Update",
-];
-
-/// Whether CloudTrail marks the call as a read. The catalogue's access level and `readOnly` do not always agree:
-/// in real records `kms:Decrypt` and `sts:AssumeRole` are reads and changes by the catalogue. So only where the
-/// level and the verb agree it is certain.
-pub fn log_reads(action: &str, level: AccessLevel) -> Option<bool> {
-    let name = action.split_once(':').map_or(action, |(_, name)| name);
-    let begins = |verbs: &[&str]| verbs.iter().any(|verb| name.starts_with(verb));
-    if level.is_read() && begins(&READ_VERBS) {
-        Some(true)
-    } else if !level.is_read() && begins(&WRITE_VERBS) {
-        Some(false)
-    } else {
-        None
     }
 }

@@ -50,7 +50,7 @@ fn quoted(text: &[u8], each: &mut dyn FnMut(u64, &[u8])) -> Result<(), UnwrapErr
     for (number, record) in parts.iter().skip(1).step_by(2).enumerate() {
         each(number as u64 + 1, record);
     }
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return Err(UnwrapError {
             offset: text.len(),
             reason: "a quote is not closed".to_string(),
