@@ -44,7 +44,7 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     tables.credentials.sort();
     tables.links.sort();
     tables.links.dedup();
-    let mut actions = tables.actions;
+    let mut actions = std::mem::take(&mut tables.actions);
     actions.extend(
         usage
             .iter()
