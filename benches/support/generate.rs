@@ -300,7 +300,7 @@ fn event(out: &mut String, number: u64, events: u64) {
             call.0, call.1
         );
     }
-    request(out, call, &resource, &mut numbers);
+    request(out, call, &resource, at, &mut numbers);
     response(out, call, denied, &mut numbers);
     let _ = write!(
         out,
@@ -337,7 +337,7 @@ fn identity(out: &mut String, who: u64, session: &str, at: u64, numbers: &mut Nu
     );
 }
 
-fn request(out: &mut String, call: Call, resource: &str, numbers: &mut Numbers) {
+fn request(out: &mut String, call: Call, resource: &str, at: u64, numbers: &mut Numbers) {
     if call.3.is_empty() {
         out.push_str(",\"requestParameters\":null");
         return;
@@ -365,13 +365,16 @@ fn request(out: &mut String, call: Call, resource: &str, numbers: &mut Numbers) 
             );
         }
         "ecs" => {
+            // A new revision every two weeks, always in the same network.
+            let network =
+                resource.bytes().fold(7, |sum, byte| sum * 31 % 100_003 + u64::from(byte));
             let _ = write!(
                 out,
                 ",\"service\":\"{resource}\",\"taskDefinition\":\"arn:aws:ecs:eu-west-1:111122223333:task-definition/{resource}:{}\",\"networkConfiguration\":{{\"awsvpcConfiguration\":{{\"subnets\":[\"subnet-{:08x}\",\"subnet-{:08x}\"],\"securityGroups\":[\"sg-{:08x}\"],\"assignPublicIp\":\"DISABLED\"}}}}",
-                numbers.below(500),
-                numbers.below(1 << 32),
-                numbers.below(1 << 32),
-                numbers.below(1 << 32)
+                (at - START) / (14 * 86_400),
+                network,
+                network + 1,
+                network + 2
             );
         }
         "sts" => {

@@ -33,6 +33,7 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     let (as_of, as_of_basis) = as_of(options, &logs, &tables, &usage);
     let usage = until(usage, as_of, &mut raw.remarks);
     tables.claims.append(&mut raw.claims);
+    drop_denials_only(&usage, &mut tables);
     assume(options, &usage, &mut tables.claims)?;
     add_log_only(&usage, &mut tables);
     tables
@@ -90,6 +91,23 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
         notes,
         warnings: raw.warnings,
     })
+}
+
+/// A log without one allowed call was filtered, and shows no use that it could have missed (design, "What a source
+/// may conclude"): what its events seem to cover proves no non-use.
+fn drop_denials_only(usage: &[UsageRow], tables: &mut Tables) {
+    let allowed: BTreeSet<&Str> = usage
+        .iter()
+        .filter(|row| row.outcome == Outcome::Allowed)
+        .map(|row| &row.platform)
+        .collect();
+    let is_proof =
+        |claim: &Claim| claim.source != Source::InferredLog || allowed.contains(&claim.platform);
+    if !tables.claims.iter().all(is_proof) {
+        let note = "the logs hold no allowed call: they prove no non-use";
+        tables.notes.push((None, note.to_string()));
+    }
+    tables.claims.retain(is_proof);
 }
 
 /// Facts about the evidence as a whole, with their places.

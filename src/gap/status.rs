@@ -184,21 +184,21 @@ impl Judge<'_> {
             ));
         }
         let mut within_intent = Vec::new();
-        let mut outside: Vec<u32> = Vec::new();
-        let mut facets = BTreeSet::new();
+        // Uses that are outside in different respects are rows of their own.
+        let mut outside: BTreeMap<BTreeSet<Facet>, Vec<u32>> = BTreeMap::new();
         for row in explained {
             match self.violation(action, row) {
                 Some(violation) => {
-                    facets.extend(violation.breaches.iter().map(|breach| breach.facet));
-                    outside.push(row);
+                    let facets = violation.breaches.iter().map(|breach| breach.facet).collect();
+                    outside.entry(facets).or_default().push(row);
                     judged.violations.push(violation);
                 }
                 None => within_intent.push(row),
             }
         }
-        if !outside.is_empty() {
-            let mut row = self.use_row(action, Status::OutOfScope, one, &outside, &covering);
-            row.facets = facets;
+        for (facets, rows) in &outside {
+            let mut row = self.use_row(action, Status::OutOfScope, one, rows, &covering);
+            row.facets = facets.clone();
             judged.rows.push(row);
         }
         if !within_intent.is_empty() {

@@ -139,15 +139,15 @@ fn raw_row(
     };
     let (table, row) = row_at(*group.first()?)?;
     let key = table.keys.get(group.first()?.1 as usize)?;
-    let (mut first, mut last, mut count) = (row.first, row.last, 0);
+    let (mut first, mut last, mut count) = (row.first(), row.last(), 0);
     let mut slots: Vec<Slot> = Vec::new();
     let mut sets = [(); 3].map(|()| Bounded::default());
     for at in group {
         let (table, row) = row_at(*at)?;
         count += row.count;
-        first = first.min(row.first);
-        if (row.last.0, Reverse(row.last.1)) > (last.0, Reverse(last.1)) {
-            last = row.last;
+        first = first.min(row.first());
+        if (row.last().0, Reverse(row.last().1)) > (last.0, Reverse(last.1)) {
+            last = row.last();
         }
         slots.extend_from_slice(&row.slots);
         table.add_sets(at.1, &mut sets);

@@ -21,8 +21,8 @@ pub(crate) const BATCH: usize = 32;
 /// Longest value of a bounded set, in bytes; longer ones are cut. Their authors are not trusted.
 const VALUE_BYTES: usize = 256;
 
-/// Networks of a row that are remembered.
-const NETWORKS: usize = 4;
+/// Networks and sessions of a row that are remembered.
+const RECENT: usize = 3;
 
 /// Values that a pool holds before it is swept.
 const POOL: usize = 8_192;
@@ -78,14 +78,77 @@ impl Seeds {
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Row {
-    pub(crate) count: u64,
-    pub(crate) first: (Time, Spot),
-    pub(crate) last: (Time, Spot),
+    first: (Time, u64),
+    last: (Time, u64),
     /// Quarter-hours, with repetitions.
     pub(crate) slots: Vec<Slot>,
-    /// Hashes of networks, agent and session that came last: most repeat. As with keys, seeded hashes stand
-    /// for what they are of. Of networks, the last four.
-    recent: [u64; NETWORKS + 2],
+    /// Hashes of the networks, sessions and agent that came last: most repeat. As with keys, seeded hashes
+    /// stand for what they are of.
+    recent: [u64; 2 * RECENT + 1],
+    first_file: u32,
+    last_file: u32,
+    pub(crate) count: u64,
+}
+
+impl Row {
+    fn new(time: Time, spot: Spot) -> Row {
+        Row {
+            first: (time, spot.at),
+            last: (time, spot.at),
+            slots: Vec::new(),
+            recent: [0; 2 * RECENT + 1],
+            first_file: spot.file,
+            last_file: spot.file,
+            count: 0,
+        }
+    }
+
+    /// The first time and its place.
+    pub(crate) fn first(&self) -> (Time, Spot) {
+        let (file, at) = (self.first_file, self.first.1);
+        (self.first.0, Spot { file, at })
+    }
+
+    /// The last time and its place: of several in one second the earliest, so that the result does not
+    /// depend on order.
+    pub(crate) fn last(&self) -> (Time, Spot) {
+        let (file, at) = (self.last_file, self.last.1);
+        (self.last.0, Spot { file, at })
+    }
+
+    #[inline]
+    fn see(&mut self, time: Time, spot: Spot) {
+        self.count += 1;
+        if (time, spot) < self.first() {
+            (self.first, self.first_file) = ((time, spot.at), spot.file);
+        }
+        if time > self.last.0 || (time == self.last.0 && spot < self.last().1) {
+            (self.last, self.last_file) = ((time, spot.at), spot.file);
+        }
+        let slot = time.slot();
+        if self.slots.last() != Some(&slot) {
+            add_slot(&mut self.slots, slot);
+        }
+    }
+
+    /// Whether a value came lately (`which`: 0 network, 1 agent, 2 session); remembers it.
+    #[inline]
+    fn is_recent(&mut self, which: usize, hash: u64) -> bool {
+        let places = match which {
+            0 => self.recent.get_mut(..RECENT),
+            1 => self.recent.get_mut(2 * RECENT..),
+            _ => self.recent.get_mut(RECENT..2 * RECENT),
+        };
+        let places = places.unwrap_or_default();
+        if places.contains(&hash) {
+            return true;
+        }
+        places.rotate_right(1);
+        if let Some(first) = places.first_mut() {
+            *first = hash;
+        }
+        false
+    }
 }
 
 /// The key of a row.
@@ -154,21 +217,33 @@ impl Table {
         for (pending, found) in batch.iter().zip(&mut found) {
             *found = self.find(pending.print).unwrap_or(NONE);
         }
-        // Only to have the rows fetched, all at once.
-        let mut fetched = 0;
-        for row in found.iter().filter_map(|row| self.rows.get(*row as usize)) {
-            fetched ^= row.recent[NETWORKS + 1] ^ row.count;
-        }
-        for row in found.iter().filter_map(|row| self.rows.get(*row as usize)) {
-            fetched ^= u64::from(row.slots.last().copied().unwrap_or(0));
-        }
-        std::hint::black_box(fetched);
+        std::hint::black_box(self.fetch(&found));
         for (pending, found) in batch.iter().zip(found) {
             let row = if found == NONE { self.find_or_insert(pending) } else { found };
             self.update(row, pending);
             each(pending, row);
         }
         self.pool.sweep(&mut self.sets);
+    }
+
+    /// Has rows fetched into the caches, all at once: first what is at hand, then what that points to.
+    fn fetch(&self, rows: &[u32; BATCH]) -> u64 {
+        let mut seen = 0;
+        for number in rows {
+            let number = *number as usize;
+            if let (Some(row), Some(sets)) = (self.rows.get(number), self.sets.get(number)) {
+                seen ^= row.count ^ row.slots.len() as u64 ^ sets[2].values.len() as u64;
+            }
+        }
+        for number in rows {
+            let number = *number as usize;
+            if let (Some(row), Some(sets)) = (self.rows.get(number), self.sets.get(number)) {
+                for list in [&row.slots, &sets[0].values, &sets[2].values] {
+                    seen ^= u64::from(list.last().copied().unwrap_or(0));
+                }
+            }
+        }
+        seen
     }
 
     fn find_or_insert(&mut self, pending: &Pending) -> u32 {
@@ -200,13 +275,7 @@ impl Table {
 
     fn insert(&mut self, pending: &Pending, print: Print, key: &[u8]) -> u32 {
         let number = self.rows.len() as u32;
-        self.rows.push(Row {
-            count: 0,
-            first: (pending.time, pending.spot),
-            last: (pending.time, pending.spot),
-            slots: Vec::new(),
-            recent: [0; NETWORKS + 2],
-        });
+        self.rows.push(Row::new(pending.time, pending.spot));
         self.keys.push(Key {
             print,
             format: pending.format,
@@ -223,19 +292,7 @@ impl Table {
         let Some(row) = self.rows.get_mut(number as usize) else {
             return;
         };
-        let (time, spot) = (pending.time, pending.spot);
-        row.count += 1;
-        if (time, spot) < row.first {
-            row.first = (time, spot);
-        }
-        // Of two uses in one second the earlier place stays, so that the result does not depend on order.
-        if time > row.last.0 || (time == row.last.0 && spot < row.last.1) {
-            row.last = (time, spot);
-        }
-        let slot = time.slot();
-        if row.slots.last() != Some(&slot) {
-            add_slot(&mut row.slots, slot);
-        }
+        row.see(pending.time, pending.spot);
         let event = &pending.event;
         let values = [&event.network, &event.agent, &event.session];
         for (which, value) in values.into_iter().enumerate() {
@@ -243,18 +300,8 @@ impl Table {
                 continue;
             }
             let hash = self.seeds.value(value);
-            let (networks, others) = row.recent.split_at_mut(NETWORKS);
-            if which == 0 {
-                if networks.contains(&hash) {
-                    continue;
-                }
-                networks.rotate_right(1);
-                networks[0] = hash;
-            } else {
-                if others[which - 1] == hash {
-                    continue;
-                }
-                others[which - 1] = hash;
+            if row.is_recent(which, hash) {
+                continue;
             }
             let value = self.pool.intern(value, hash, &self.seeds);
             if let Some(sets) = self.sets.get_mut(number as usize) {

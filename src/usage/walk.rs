@@ -210,7 +210,9 @@ impl Walk<'_, '_> {
             before = key;
             let after = self.blank(after);
             let action = self.levels[usize::from(level)].keys[usize::from(key)].action;
-            at = if action.below == 0 {
+            at = if self.byte(after) == b'"' {
+                self.string(after, action)?
+            } else if action.below == 0 {
                 self.skip(after, level)?
             } else {
                 self.value(after, action, level)?
@@ -278,6 +280,28 @@ impl Walk<'_, '_> {
         Ok((number, colon + 1))
     }
 
+    /// A string, wanted or not; `at` is its opening quote.
+    #[inline(always)]
+    fn string(&mut self, at: usize, action: Action) -> Walked<usize> {
+        if self.ranges.set & action.below != 0 {
+            self.ranges.drop_below(action.below);
+        }
+        let close = string_stop(self.text, at + 1)?;
+        let is_taken = action.field() != NO_FIELD;
+        let after = if self.byte(close) == b'"' {
+            close + 1
+        } else if is_taken && action.take() != Take::Raw {
+            return Err(Stop::Slow);
+        } else {
+            string_end(self.text, close)?
+        };
+        if is_taken {
+            let marks = usize::from(action.take() != Take::Raw);
+            self.ranges.put(action.field(), at + marks, after - marks);
+        }
+        Ok(after)
+    }
+
     /// A value of which something is wanted.
     #[inline]
     fn value(&mut self, at: usize, action: Action, level: u16) -> Walked<usize> {
@@ -285,19 +309,7 @@ impl Walk<'_, '_> {
             self.ranges.drop_below(action.below);
         }
         match self.byte(at) {
-            b'"' if action.field() != NO_FIELD => {
-                let close = string_stop(self.text, at + 1)?;
-                if self.byte(close) == b'"' && action.take() != Take::Raw {
-                    self.ranges.put(action.field(), at + 1, close);
-                    return Ok(close + 1);
-                }
-                if action.take() != Take::Raw {
-                    return Err(Stop::Slow);
-                }
-                let after = string_end(self.text, at + 1)?;
-                self.ranges.put(action.field(), at, after);
-                Ok(after)
-            }
+            b'"' => self.string(at, action),
             b'{' | b'[' => {
                 let after = self.container(at, action, level)?;
                 if action.field() != NO_FIELD && action.take() == Take::Raw {

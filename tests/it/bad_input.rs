@@ -24,7 +24,7 @@ fn good() -> TempDir {
     dir
 }
 
-fn details() -> Value {
+pub(crate) fn details() -> Value {
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -61,7 +61,7 @@ fn details() -> Value {
     })
 }
 
-fn event(day: u32, name: &str, read_only: bool) -> Value {
+pub(crate) fn event(day: u32, name: &str, read_only: bool) -> Value {
     let date = authgap::model::Time::parse("2026-01-01").expect("a date").plus_days(i64::from(day));
     json!({
         "eventVersion": "1.10",
@@ -99,7 +99,7 @@ fn event(day: u32, name: &str, read_only: bool) -> Value {
     })
 }
 
-fn write(dir: &Path, name: &str, bytes: &[u8]) {
+pub(crate) fn write(dir: &Path, name: &str, bytes: &[u8]) {
     std::fs::write(dir.join(name), bytes).expect("a file");
 }
 

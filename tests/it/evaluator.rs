@@ -286,3 +286,82 @@ fn adding_a_boundary_never_adds_a_permission() {
         assert!(is_allowed(&case) || !is_allowed(&more), "{case}\n{more}");
     }
 }
+
+fn case(principal: &str, extra: &Value) -> Value {
+    let mut case = json!({
+        "id": "trap",
+        "principal": principal,
+        "action": "s3:GetObject",
+        "resource": "arn:aws:s3:::data/k1",
+        "resource_account": "111111111111",
+        "context": {},
+        "identity": [],
+        "boundary": null,
+        "session": null,
+        "resource_policy": null,
+        "scps": [],
+        "rcps": [],
+    });
+    for (key, value) in extra.as_object().expect("an object") {
+        case[key] = value.clone();
+    }
+    case
+}
+
+fn statement_of(effect: &str, action: &str, rest: &Value) -> Value {
+    let mut statement = json!({ "Effect": effect, "Action": action, "Resource": "*" });
+    for (key, value) in rest.as_object().expect("an object") {
+        statement[key] = value.clone();
+    }
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+/// `reference_policies_evaluation-logic`: a boundary limits what a role's ARN is given by a resource policy, and
+/// does not limit what a session's ARN is given.
+#[test]
+fn trap_04_a_resource_policy_to_a_role_is_bounded_and_to_a_session_is_not() {
+    let session = "arn:aws:sts::111111111111:assumed-role/app/s1";
+    let to = |arn: &str| {
+        case(
+            session,
+            &json!({
+                "boundary": statement_of("Allow", "ec2:*", &json!({})),
+                "resource_policy": statement_of("Allow", "s3:GetObject", &json!({ "Principal": { "AWS": arn } })),
+            }),
+        )
+    };
+    assert!(!is_allowed(&to("arn:aws:iam::111111111111:role/app")));
+    assert!(is_allowed(&to(session)));
+}
+
+/// `reference_policies_multi-value-conditions` and `reference_policies_elements_condition_operators`.
+#[test]
+fn trap_09_an_absent_key_satisfies_for_all_values_and_negated_operators() {
+    let user = "arn:aws:iam::111111111111:user/alice";
+    let with = |condition: Value| {
+        let policy = statement_of("Allow", "s3:*", &json!({ "Condition": condition }));
+        case(user, &json!({ "identity": [{ "name": "p", "policy": policy }] }))
+    };
+    assert!(is_allowed(&with(json!({ "ForAllValues:StringEquals": { "aws:TagKeys": ["a"] } }))));
+    assert!(is_allowed(&with(json!({ "StringNotEquals": { "aws:PrincipalTag/team": "red" } }))));
+    assert!(!is_allowed(&with(json!({ "ForAnyValue:StringEquals": { "aws:TagKeys": ["a"] } }))));
+    assert!(!is_allowed(&with(json!({ "StringEquals": { "aws:PrincipalTag/team": "red" } }))));
+}
+
+/// Organizations User Guide, "SCP evaluation": at every level some policy must allow.
+#[test]
+fn trap_10_an_scp_must_allow_at_every_level() {
+    let user = "arn:aws:iam::111111111111:user/alice";
+    let named = |policy: Value| json!({ "name": "p", "policy": policy });
+    let with = |middle: Value| {
+        case(
+            user,
+            &json!({
+                "identity": [named(allow_all())],
+                "scps": [[named(allow_all())], [named(middle)], [named(allow_all())]],
+            }),
+        )
+    };
+    assert!(is_allowed(&with(allow_all())));
+    assert!(!is_allowed(&with(statement_of("Allow", "ec2:*", &json!({})))));
+}

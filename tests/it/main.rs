@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::print_stdout, reason = "helpers of tests fail and tell why")]
 
 mod bad_input;
+mod claims;
 mod common;
 mod demo;
 mod determinism;

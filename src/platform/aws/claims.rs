@@ -259,7 +259,6 @@ impl Maker<'_> {
     /// The date of an export is known from the evidence script; else it lies between the newest date in it
     /// and `as_of`, and the claim is made for the time that the period covers in either case.
     pub(crate) fn last_used(&mut self, logs: &LogSummary) {
-        let Some(as_of) = logs.as_of else { return };
         for export in &self.evidence.exports {
             if export.has_roles && !export.has_last_used {
                 let text = "no `RoleLastUsed` in this export: it says nothing about roles' use";
@@ -269,7 +268,11 @@ impl Maker<'_> {
             let collected = self.collected(export.file);
             let (earliest, latest) = match collected {
                 Some((start, end)) => (Some(start), end),
-                None => (export.newest, as_of),
+                // Without logs the newest date of the export is the time as of which all is judged.
+                None => match logs.as_of.or(export.newest) {
+                    Some(as_of) => (export.newest, as_of),
+                    None => continue,
+                },
             };
             let Some(earliest) = earliest else { continue };
             let from = latest.plus_days(-TRACKED_DAYS);

@@ -63,7 +63,7 @@ fn action_tracking_begins_when_the_service_does() {
 }
 
 #[test]
-fn the_owner_is_told_by_arn_name_or_job() {
+fn trap_02_a_report_names_no_owner_who_is_told_by_arn_name_or_job() {
     let text = report("", NEVER);
     let iam = iam();
     let job = r#"{"JobId":"0f1e2d3c-0000-1111-2222-333344445555"}"#;

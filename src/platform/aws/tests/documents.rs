@@ -131,7 +131,7 @@ fn version(id: &str, action: &str, rest: &str) -> String {
 }
 
 #[test]
-fn only_the_default_version_is_in_force() {
+fn trap_03_only_the_default_version_is_in_force() {
     let flagged = [
         version("v1", "s3:GetObject", r#","IsDefaultVersion":true"#),
         version("v2", "s3:PutObject", r#","IsDefaultVersion":false"#),
