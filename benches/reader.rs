@@ -30,7 +30,7 @@ use authgap::usage::{LogFile, LogResult, NoProgress, ReadOptions, read_logs};
 /// Clock ticks a second of `/proc/self/stat` (`proc(5)`; fixed at 100 for user space).
 const TICKS: f64 = 100.0;
 
-/// Gate of the ratio of everything to the floor.
+/// Goal for the ratio of everything to the floor.
 const GOAL: f64 = 2.5;
 
 fn main() -> io::Result<()> {
@@ -95,11 +95,14 @@ struct Variant {
 
 const LISTED: usize = usize::MAX / 2;
 
+/// As [`ReadOptions`] has it; the gate is on this one.
+const DEFAULT: usize = 1 << 20;
+
 static VARIANTS: &[Variant] = &[
     Variant { name: "floor: libdeflate alone", format: None, spill_after: 0 },
     Variant { name: "fields read", format: Some(&Scan), spill_after: 0 },
     Variant { name: "usage table, ids listed", format: Some(&FORMAT), spill_after: LISTED },
-    Variant { name: "usage table, as by default", format: Some(&FORMAT), spill_after: 1 << 20 },
+    Variant { name: "usage table, as by default", format: Some(&FORMAT), spill_after: DEFAULT },
     Variant { name: "usage table, ids spilled", format: Some(&FORMAT), spill_after: 0 },
 ];
 
@@ -150,7 +153,7 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
         "", "CPU s", "wall s", "GB/s", "CPU/floor", "wall/floor"
     );
     let floors = costs.first().cloned().unwrap_or_default();
-    let mut last = 0.0;
+    let mut gate = 0.0;
     for (variant, costs) in VARIANTS.iter().zip(&costs) {
         let of = |value: fn(Cost) -> f64| median(costs.iter().map(|cost| value(*cost)).collect());
         let ratio = |value: fn(Cost) -> f64| {
@@ -160,18 +163,21 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
         if costs.is_empty() {
             continue;
         }
-        last = ratio(|cost| cost.cpu);
+        let of_cpu = ratio(|cost| cost.cpu);
+        if variant.spill_after == DEFAULT {
+            gate = of_cpu;
+        }
         println!(
             "{:<28} {:>8.2} {:>8.2} {:>8.2} {:>10.2} {:>10.2}",
             variant.name,
             of(|cost| cost.cpu),
             of(|cost| cost.wall),
             raw as f64 / 1e9 / of(|cost| cost.wall).max(0.001),
-            last,
+            of_cpu,
             ratio(|cost| cost.wall),
         );
     }
-    println!("goal: {GOAL} times the floor: {}", if last <= GOAL { "met" } else { "missed" });
+    println!("goal: {GOAL} times the floor: {}", if gate <= GOAL { "met" } else { "missed" });
     Ok(())
 }
 

@@ -243,6 +243,35 @@ pub(super) fn service_of(action: &str) -> Subject {
     action.split(':').next().unwrap_or(action).into()
 }
 
+/// Proofs of uses at wrong hours. A row keeps the places of its first and last use only; of another use it knows the
+/// quarter-hour. Those with a place come first.
+fn slot_proofs(analysis: &Analysis<'_>, violations: &[&Violation]) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = violations
+        .iter()
+        .filter_map(|violation| {
+            let row = &analysis.input.usage[violation.usage as usize];
+            let slots = &violation.breach(Facet::Hours)?.slots;
+            let is_late = |time: &crate::model::Time| slots.contains(time.slot());
+            let on = match row.scope.as_str() {
+                "*" => String::new(),
+                scope => format!(" on {scope}"),
+            };
+            let (place, when) = match (row.last.filter(is_late), row.first.filter(is_late)) {
+                (Some(last), _) => (row.last_place, last.to_string()),
+                (None, Some(first)) => (row.first_place, first.to_string()),
+                (None, None) => {
+                    let slot = crate::model::Time::of_slot(slots.max()?);
+                    (None, format!("in the quarter-hour from {slot}"))
+                }
+            };
+            let text = format!("{}{on}, {}, {when}", row.action, row.outcome.as_str());
+            Some(Proof { side: "use", place, config: None, text })
+        })
+        .collect();
+    proofs.sort_by_key(|proof| proof.place.is_none());
+    proofs
+}
+
 /// Uses that are outside the intent in one respect.
 pub(super) fn by_facet(gap: &IdentityGap, facet: Facet) -> Vec<&Violation> {
     gap.violations.iter().filter(|violation| violation.breach(facet).is_some()).collect()
@@ -286,7 +315,11 @@ pub(super) fn use_facet(
         plural(rows().map(|row| row.count).sum(), "call")
     };
     let mut evidence = breach_proofs(analysis, violations, facet);
-    evidence.extend(rows().map(use_proof));
+    if facet == Facet::Hours {
+        evidence.extend(slot_proofs(analysis, violations));
+    } else {
+        evidence.extend(rows().map(use_proof));
+    }
     Some(super::Draft {
         facet: None,
         subject: facet.as_str().into(),

@@ -97,6 +97,7 @@ impl RawEvent {
     /// Adds a part to the key. Parts longer than 64 KiB are cut there.
     pub fn part(&mut self, part: &[u8]) {
         let part = &part[..part.len().min(usize::from(u16::MAX))];
+        self.key.reserve(part.len() + 2);
         self.key.extend_from_slice(&(part.len() as u16).to_le_bytes());
         self.key.extend_from_slice(part);
     }

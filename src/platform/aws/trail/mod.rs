@@ -173,21 +173,36 @@ fn id<'a>(fields: &dyn Fields<'a>) -> u128 {
     })
 }
 
+/// Values of hexadecimal digits; 16 for any other byte.
+static HEX: [u8; 256] = {
+    let mut table = [16; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let letters = (b"0123456789abcdef", b"0123456789ABCDEF");
+        table[letters.0[digit] as usize] = digit as u8;
+        table[letters.1[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
+
 fn guid(text: &[u8]) -> Option<u128> {
     if text.len() != 36 {
         return None;
     }
-    let mut value = 0_u128;
-    for (place, byte) in text.iter().enumerate() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-            continue;
+    let has_hyphens = [8, 13, 18, 23].iter().all(|place| text.get(*place) == Some(&b'-'));
+    let (mut bad, mut halves) = (0, [0_u64; 2]);
+    let (high, low) = text.split_at(18);
+    for (half, part) in halves.iter_mut().zip([high, low]) {
+        for byte in part.iter().filter(|byte| **byte != b'-') {
+            let digit = HEX[usize::from(*byte)];
+            bad |= digit;
+            *half = *half << 4 | u64::from(digit & 0xf);
         }
-        value = value << 4 | u128::from(char::from(*byte).to_digit(16)?);
     }
-    (value != 0).then_some(value)
+    let digits = text.iter().filter(|byte| **byte != b'-').count();
+    let value = u128::from(halves[0]) << 64 | u128::from(halves[1]);
+    (has_hyphens && digits == 32 && bad < 16 && value != 0).then_some(value)
 }
 
 /// Fills the key's parts. The three buffers of the event's sets serve as scratch space, so that nothing is
@@ -364,6 +379,11 @@ fn set_class<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])) {
 /// The source as a network: an IPv4 /24, an IPv6 /48, or a service's name as it is.
 fn network(address: &[u8], out: &mut Vec<u8>) {
     use std::io::Write;
+    if let Some(network) = ipv4_network(address) {
+        out.extend_from_slice(network);
+        out.extend_from_slice(b"0/24");
+        return;
+    }
     let text = std::str::from_utf8(address).unwrap_or_default();
     match text.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V4(ip)) => {
@@ -377,6 +397,28 @@ fn network(address: &[u8], out: &mut Vec<u8>) {
         }
         Err(_) => out.extend_from_slice(address.get(..address.len().min(256)).unwrap_or_default()),
     }
+}
+
+/// The first three numbers of an IPv4 address with their dots; `None` for anything else. What the standard parser
+/// takes and what this takes are the same (`tests`): four numbers up to 255 without leading zeros.
+fn ipv4_network(address: &[u8]) -> Option<&[u8]> {
+    let (mut dots, mut digits, mut number, mut end) = (0, 0, 0_u32, 0);
+    for (place, byte) in address.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' if digits == 0 || number > 0 => {
+                number = number * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 => {
+                (dots, digits, number, end) = (dots + 1, 0, 0, place + 1);
+            }
+            _ => return None,
+        }
+        if number > 255 || dots > 3 {
+            return None;
+        }
+    }
+    if dots == 3 && digits > 0 { address.get(..end) } else { None }
 }
 
 /// The family of a user agent: what stands before the first slash or space. The console writes brackets.

@@ -375,3 +375,45 @@ fn panther_examples_never_panic_and_impossible_pairs_end_unmapped() {
     assert!(unmapped.contains(&"ec2:DeleteBucketEncryption".to_string()), "{unmapped:?}");
     assert!(unmapped.contains(&"iam:NotCreateUser".to_string()));
 }
+
+#[test]
+fn the_short_ways_agree_with_the_standard_library() {
+    let addresses = [
+        "203.0.113.10",
+        "0.0.0.0",
+        "255.255.255.255",
+        "256.1.1.1",
+        "1.2.3",
+        "1.2.3.4.5",
+        "01.2.3.4",
+        "1..2.3",
+        ".1.2.3",
+        "1.2.3.",
+        "1.2.3.4 ",
+        "1.2.3.400",
+        "00.1.2.3",
+        "1.2.3.04",
+        "a.b.c.d",
+        "",
+        "::1",
+        "s3.amazonaws.com",
+    ];
+    for text in addresses {
+        let parsed = text.parse::<std::net::Ipv4Addr>().ok();
+        let network = super::ipv4_network(text.as_bytes());
+        assert_eq!(network.is_some(), parsed.is_some(), "{text}");
+        if let (Some(network), Some(ip)) = (network, parsed) {
+            let [a, b, c, _] = ip.octets();
+            assert_eq!(network, format!("{a}.{b}.{c}.").as_bytes(), "{text}");
+        }
+    }
+    let id = "8b2d0b3e-9c7d-4e0f-A1b2-0123456789aB";
+    let plain = id.replace('-', "");
+    assert_eq!(super::guid(id.as_bytes()), u128::from_str_radix(&plain, 16).ok());
+    for wrong in
+        ["8b2d0b3e-9c7d-4e0f-a1b2-0123456789ag", "8b2d0b3e-9c7d-4e0f-a1b2-0123456789a", &plain]
+    {
+        assert_eq!(super::guid(wrong.as_bytes()), None, "{wrong}");
+    }
+    assert_eq!(super::guid(b"8b2d0b3e-9c7d-4e0f-a1b2--123456789ab"), None);
+}
