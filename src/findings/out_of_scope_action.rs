@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::shared::{and_more, breach_proofs, changes, plural, service_of, short, use_proof};
+use super::shared::{
+    and_more, breach_proofs, calls, changes, plural, service_of, short, use_proof,
+};
 use super::{Draft, Kind, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap, Violation, within};
 use crate::intent::Facet;
@@ -58,7 +60,7 @@ fn push(
         .collect();
     resources.sort_unstable();
     resources.dedup();
-    let calls: u64 = rows().map(|row| row.count).sum();
+    let calls: u64 = calls(rows());
     let on = match resources.as_slice() {
         [one] => format!(" on {}", short(one)),
         [] => String::new(),

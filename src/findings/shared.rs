@@ -104,7 +104,12 @@ pub(super) fn use_proof(row: &UsageRow) -> Proof {
         side: "use",
         place: row.last_place.or(row.first_place),
         config: None,
-        text: format!("{}{on}, {}, {} times{when}", row.action, row.outcome.as_str(), row.count),
+        text: format!(
+            "{}{on}, {}, {} times{when}",
+            row.action,
+            row.outcome.as_str(),
+            row.touched()
+        ),
     }
 }
 
@@ -272,6 +277,13 @@ fn slot_proofs(analysis: &Analysis<'_>, violations: &[&Violation]) -> Vec<Proof>
     proofs
 }
 
+/// Distinct calls behind rows: those that count in them, or where they count elsewhere the most that touched one.
+pub(super) fn calls<'a>(rows: impl Iterator<Item = &'a UsageRow>) -> u64 {
+    let (count, most) = rows
+        .fold((0, 0), |(count, most), row| (count + row.count, std::cmp::max(most, row.touched())));
+    std::cmp::max(count, most)
+}
+
 /// Uses that are outside the intent in one respect.
 pub(super) fn by_facet(gap: &IdentityGap, facet: Facet) -> Vec<&Violation> {
     gap.violations.iter().filter(|violation| violation.breach(facet).is_some()).collect()
@@ -312,7 +324,7 @@ pub(super) fn use_facet(
     let times = if facet == Facet::Hours {
         plural(slots.len(), "quarter-hour")
     } else {
-        plural(rows().map(|row| row.count).sum(), "call")
+        plural(calls(rows()), "call")
     };
     let mut evidence = breach_proofs(analysis, violations, facet);
     if facet == Facet::Hours {

@@ -65,6 +65,7 @@ fn row(action: &str, scope: &str, times: &[&str]) -> UsageRow {
         via: None,
         inferred: false,
         unmapped: false,
+        also: 0,
         count: times.len() as u64,
         first: times.first().copied(),
         last: times.last().copied(),

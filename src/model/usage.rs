@@ -114,8 +114,11 @@ pub struct UsageRow {
     pub inferred: bool,
     /// Whether the event could not be mapped to a catalogue action.
     pub unmapped: bool,
-    /// Distinct events.
+    /// Distinct events. An event that touched several scopes counts in the first of its rows, so that the rows of an
+    /// action add up to its events.
     pub count: u64,
+    /// Events that touched this scope too and count in another row of the action.
+    pub also: u64,
     /// First use, `None` if undated.
     pub first: Option<Time>,
     /// Last use, `None` if undated.
@@ -152,9 +155,15 @@ impl UsageRow {
         )
     }
 
+    /// Events that touched this scope.
+    pub fn touched(&self) -> u64 {
+        self.count + self.also
+    }
+
     /// Adds a row with the same key. Everything but `count` is idempotent.
     pub fn merge(&mut self, other: &UsageRow) {
         self.count += other.count;
+        self.also += other.also;
         self.unmapped &= other.unmapped;
         if other.first.is_some()
             && (self.first.is_none()

@@ -142,6 +142,7 @@ fn table(rows: &[UsageRow]) -> Result<DataFrame, PolarsError> {
         .collect();
     let slots: Vec<&[u8]> = slots.iter().map(Vec::as_slice).collect();
     let counts: Vec<u64> = rows.iter().map(|row| row.count).collect();
+    let also: Vec<u64> = rows.iter().map(|row| row.also).collect();
     let columns = vec![
         text("platform", rows, |row| Some(&*row.platform)),
         text("identity", rows, |row| Some(&*row.identity)),
@@ -154,6 +155,7 @@ fn table(rows: &[UsageRow]) -> Result<DataFrame, PolarsError> {
         flag("inferred", rows, |row| row.inferred),
         flag("unmapped", rows, |row| row.unmapped),
         Series::new("count".into(), counts).into_column(),
+        Series::new("also".into(), also).into_column(),
         time("first", rows, |row| row.first),
         time("last", rows, |row| row.last),
         Series::new("slots".into(), slots).into_column(),
@@ -244,8 +246,10 @@ fn rows(table: &DataFrame, file: u32) -> Result<Vec<UsageRow>, PolarsError> {
     let cell = |name: &str, at: usize| text.get(name).and_then(|column| column[at].clone());
     let word = |name: &str, at: usize| cell(name, at).unwrap_or_else(|| "".into());
     let (inferred, unmapped) = (flags(table, "inferred")?, flags(table, "unmapped")?);
-    let counts: Vec<u64> =
-        table.column("count")?.u64()?.iter().map(|value| value.unwrap_or(0)).collect();
+    let numbers = |name: &str| -> Result<Vec<u64>, PolarsError> {
+        Ok(table.column(name)?.u64()?.iter().map(|value| value.unwrap_or(0)).collect())
+    };
+    let (counts, also) = (numbers("count")?, numbers("also")?);
     let (first, last) = (times(table, "first")?, times(table, "last")?);
     let slots: Vec<RoaringBitmap> = table
         .column("slots")?
@@ -276,6 +280,7 @@ fn rows(table: &DataFrame, file: u32) -> Result<Vec<UsageRow>, PolarsError> {
             inferred: inferred[at],
             unmapped: unmapped[at],
             count: counts[at],
+            also: also[at],
             first: first[at],
             last: last[at],
             first_place: first[at].map(|_| Place::record(file, at as u64 + 1)),

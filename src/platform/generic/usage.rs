@@ -236,6 +236,7 @@ fn empty(key: (Str, Str, Outcome), scope: ScopeSet, on_behalf_of: Option<Str>) -
         via: None,
         inferred: false,
         unmapped: false,
+        also: 0,
         count: 0,
         first: None,
         last: None,

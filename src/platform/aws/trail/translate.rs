@@ -194,7 +194,7 @@ impl Work<'_> {
                 Outcome::Denied if is_alone && refused.is_none() => Outcome::Denied,
                 _ => Outcome::Undetermined,
             };
-            for scope in self.scopes(one, key, found) {
+            for (number, scope) in self.scopes(one, key, found).into_iter().enumerate() {
                 let row_of = Use {
                     identity: base.identity.clone(),
                     action: one.action.clone(),
@@ -205,7 +205,7 @@ impl Work<'_> {
                     inferred: one.inferred,
                     unmapped: one.unmapped,
                 };
-                self.push(row_of, row);
+                self.push_as(row_of, row, number == 0);
             }
         }
         self.pass_role(&base, meaning, refused.as_deref(), key, row);
@@ -355,6 +355,11 @@ impl Work<'_> {
     }
 
     fn push(&mut self, call: Use, row: &RawRow) {
+        self.push_as(call, row, true);
+    }
+
+    /// Adds a usage row; of the rows of one call that differ in scope only the first counts its events.
+    fn push_as(&mut self, call: Use, row: &RawRow, counts: bool) {
         let key = Key::new(&row.key);
         self.out.usage.push(UsageRow {
             platform: "aws".into(),
@@ -366,7 +371,8 @@ impl Work<'_> {
             via: call.via,
             inferred: call.inferred,
             unmapped: call.unmapped,
-            count: row.count,
+            count: if counts { row.count } else { 0 },
+            also: if counts { 0 } else { row.count },
             first: Some(row.first.0),
             last: Some(row.last.0),
             first_place: Some(row.first.1),
