@@ -26,6 +26,9 @@ pub(super) struct Source {
     /// The configuration [default: authgap.yaml among the paths, else here]
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     config: Option<PathBuf>,
+    /// Use this action catalogue instead of the built-in one
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    catalogue: Option<PathBuf>,
     /// You vouch that the usage of this platform shows all use; the report repeats it
     #[arg(long, value_name = "PLATFORM", help_heading = "Input")]
     assume_covered: Vec<String>,
@@ -50,6 +53,12 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Puts the catalogue that the user gives in the place of the built-in one. Before anything else: the first use of
+    /// a catalogue fixes it.
+    pub(super) fn load_catalogue(&self) -> Result<(), Stop> {
+        self.catalogue.as_deref().map_or(Ok(()), super::catalog::load)
+    }
+
     /// The options of a run over these paths.
     pub(super) fn options(&self, paths: &[PathBuf]) -> Options {
         Options {
@@ -169,6 +178,7 @@ struct Target {
 }
 
 pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
+    args.source.load_catalogue()?;
     let targets = targets(args)?;
     let mut options = args.source.options(&args.paths);
     options.expand = args.expand;

@@ -12,7 +12,8 @@ use super::progress::Bar;
 use super::{Global, Stop};
 use crate::audit::{self, Evidence};
 use crate::diagnostic::{Diagnostic, show, show_place};
-use crate::model::{Glob, Identity};
+use crate::intent::Within;
+use crate::model::{Glob, Identity, ScopeSet};
 use crate::platform::aws::policy::cases;
 use crate::platform::{Answer, Request, Verdict};
 
@@ -44,6 +45,7 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
     if let Some(path) = &args.cases {
         return answer_cases(path);
     }
+    args.source.load_catalogue()?;
     let context = context(&args.context)?;
     let options = args.source.options(&args.from);
     let bar = Bar::new(global);
@@ -61,7 +63,14 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
         context: &context,
     };
     let answer = evaluator.decide(&request);
-    to_stdout(|out| print(&evidence, &answer, args, out))
+    let outside = outside(&evidence, identity, args);
+    to_stdout(|out| {
+        print(&evidence, &answer, args, out)?;
+        for line in outside {
+            writeln!(out, "{}outside its intent: {}", " ".repeat(13), show(&line))?;
+        }
+        Ok(())
+    })
 }
 
 fn context(pairs: &[String]) -> Result<Vec<(String, Vec<String>)>, Stop> {
@@ -101,6 +110,33 @@ fn find<'a>(evidence: &'a Evidence, wanted: &str) -> Result<&'a Identity, Stop> 
                 .into())
         }
     }
+}
+
+/// What the identity's intent says against the request, with the places in the configuration.
+fn outside(evidence: &Evidence, identity: &Identity, args: &Args) -> Vec<String> {
+    let number = evidence.identities.iter().position(|one| std::ptr::eq(one, identity));
+    let intent = number.and_then(|number| evidence.intents.get(number)).and_then(Option::as_ref);
+    let Some(intent) = intent else { return Vec::new() };
+    let scope = args
+        .resource
+        .as_deref()
+        .map_or(ScopeSet::Unknown, |resource| ScopeSet::One(resource.into()));
+    let action = args.action.as_deref().unwrap_or_default();
+    let answers = [
+        intent.action_resource(action, &scope),
+        intent.environment_on(&scope),
+        intent.destination(action, &[], &scope),
+        intent.data_on(&scope),
+    ];
+    answers
+        .into_iter()
+        .filter_map(|answer| match answer {
+            Within::Outside(breach) => {
+                Some(format!("{} ({})", breach.why, evidence.config.cite(breach.spot)))
+            }
+            Within::Inside | Within::Undecided => None,
+        })
+        .collect()
 }
 
 fn print(

@@ -108,6 +108,7 @@ fn load(args: &Args, global: Global) -> Result<Report, Stop> {
                 .map_err(|reason| Diagnostic::error("explain", reason).into());
         }
     }
+    args.source.load_catalogue()?;
     let options = args.source.options(&args.from);
     let bar = Bar::new(global);
     let evidence = pool(options.threads, || audit::read(&options, &bar))?;

@@ -29,6 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
+    args.source.load_catalogue()?;
     let options = args.source.options(&args.paths);
     let bar = Bar::new(global);
     let logs = pool(options.threads, || audit::read_usage(&options, &bar))?;
