@@ -242,7 +242,7 @@ impl Raw {
             Err(error) => intake.note(error.to_string()),
             Ok(whole) => {
                 self.inputs[number].sha256 = whole.sha256.clone();
-                match usage::store::read(&whole.bytes, number as u32) {
+                match usage::store::read_safely(&whole.bytes, number as u32) {
                     Err(reason) => intake.reject(crate::model::Place::file(number as u32), reason),
                     Ok(store) if store.inputs.iter().any(|(_, hash)| self.is_in_store(hash)) => {
                         let reason = "holds a log file that another store holds too";
@@ -322,6 +322,8 @@ impl Raw {
         if logs.is_empty() {
             return;
         }
+        let sizes = logs.iter().filter_map(|log| files.get(log.file as usize));
+        progress.start(sizes.map(|file| file.found.size).sum(), logs.len() as u64);
         let mut settings = ReadOptions::default();
         if options.threads > 0 {
             settings.threads = options.threads;

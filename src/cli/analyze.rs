@@ -299,8 +299,16 @@ fn write(
                     Some(SplitWord::Account) => SplitBy::Account,
                     _ => SplitBy::Owner,
                 };
+                let mut taken = std::collections::BTreeSet::new();
                 for (key, part) in split(report, by) {
-                    let path = part_path(&target.path, &key);
+                    let mut path = part_path(&target.path, &key);
+                    // Two keys that differ only in other signs must not write over each other.
+                    for number in 2.. {
+                        if taken.insert(path.clone()) {
+                            break;
+                        }
+                        path = part_path(&target.path, &format!("{key}-{number}"));
+                    }
                     let file = create(&path)?;
                     to_file(&path, file, |out| target.format.write(&part, &view, out))?;
                 }

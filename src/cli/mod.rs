@@ -153,6 +153,7 @@ const FAILED: u8 = 2;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    crate::diagnostic::tell_panics();
     let cli = Cli::parse_from(with_default_command(std::env::args_os().collect()));
     let global = Global { color: cli.color, quiet: cli.quiet, verbose: cli.verbose };
     let status = match cli.command {

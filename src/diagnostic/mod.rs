@@ -3,6 +3,7 @@
 //! A diagnostic says what, where, why and what to try. It never holds values of rejected records, which may be
 //! secrets.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use crate::model::Place;
@@ -139,6 +140,29 @@ impl Diagnostic {
         }
         out
     }
+}
+
+thread_local! {
+    /// Whether a panic of this thread is caught and told as the fault of a file.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a library's reader that panics on some damaged files; `None` if it did. A file must cost itself only.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    IS_CAUGHT.set(true);
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok();
+    IS_CAUGHT.set(false);
+    done
+}
+
+/// Says of a panic that nobody catches what to do with it, and keeps quiet about those that [`caught`] catches.
+pub fn tell_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !IS_CAUGHT.get() {
+            usual(panic);
+        }
+    }));
 }
 
 /// Makes text harmless for a terminal: outside of one-column printable characters it is shown by its code, a

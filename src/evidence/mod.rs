@@ -32,6 +32,11 @@ pub use source::{
 
 /// Told how far reading has come. Called from many threads.
 pub trait Progress: Sync {
+    /// So many bytes in so many files are about to be read.
+    fn start(&self, bytes: u64, files: u64) {
+        let _ = (bytes, files);
+    }
+
     /// So many more bytes of files (as stored, compressed) were read.
     fn add(&self, bytes: u64);
 

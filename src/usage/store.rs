@@ -15,6 +15,7 @@ use polars::prelude::{
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
+use crate::diagnostic::caught;
 use crate::model::{Bounded, Intervals, Outcome, Place, ScopeSet, Str, Time, UsageRow};
 use crate::platform::LogSpan;
 use crate::report::model::Remark;
@@ -168,6 +169,15 @@ fn table(rows: &[UsageRow]) -> Result<DataFrame, PolarsError> {
         flag("sessions_overflow", rows, |row| row.sessions.overflow),
     ];
     DataFrame::new(rows.len(), columns)
+}
+
+/// Reads a store that may be damaged: the Parquet reader panics on some damaged files, and a file must cost itself
+/// only.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_safely(bytes: &[u8], file: u32) -> Result<Store, String> {
+    caught(|| read(bytes, file)).unwrap_or_else(|| Err("damaged".to_string()))
 }
 
 /// Reads a store. `file` is the store's own number: it is the place of all of its rows.
