@@ -56,17 +56,28 @@ pub struct UnwrapError {
     pub reason: String,
 }
 
+/// Fields that a format may want.
+pub const MAX_FIELDS: usize = 64;
+
 /// The fields of one record, in the order of [`EventFormat::fields`].
 pub trait Fields<'a> {
     /// The field's bytes; empty if it is absent or null. [`Take::Text`] values are unescaped.
     fn get(&self, field: usize) -> &'a [u8];
+
+    /// Writes the bytes of all fields. `out` comes empty in every place.
+    fn all(&self, out: &mut [&'a [u8]; MAX_FIELDS]) {
+        for (field, place) in out.iter_mut().enumerate() {
+            *place = self.get(field);
+        }
+    }
 }
 
 /// What the format makes of one record. Reused from record to record; the reader clears it.
 #[derive(Debug, Default)]
 pub struct RawEvent {
-    /// The key: parts pushed by [`RawEvent::part`].
+    /// The key: parts pushed by [`RawEvent::part`]. What lies beyond its length is of records before.
     key: Vec<u8>,
+    length: usize,
     /// The event's time. Without one the record is rejected, unless the format allows it.
     pub time: Option<Time>,
     /// 128 bits that identify the event wherever it is delivered. Zero: no deduplication.
@@ -85,7 +96,7 @@ pub struct RawEvent {
 impl RawEvent {
     /// Empties the event for the next record.
     pub fn clear(&mut self) {
-        self.key.clear();
+        self.length = 0;
         self.time = None;
         self.id = 0;
         self.rank = 0;
@@ -96,15 +107,59 @@ impl RawEvent {
 
     /// Adds a part to the key. Parts longer than 64 KiB are cut there.
     pub fn part(&mut self, part: &[u8]) {
-        let part = &part[..part.len().min(usize::from(u16::MAX))];
-        self.key.reserve(part.len() + 2);
-        self.key.extend_from_slice(&(part.len() as u16).to_le_bytes());
-        self.key.extend_from_slice(part);
+        self.parts(&[part]);
+    }
+
+    /// Adds parts to the key, as [`RawEvent::part`] does.
+    pub fn parts(&mut self, parts: &[&[u8]]) {
+        let cut = |part: &[u8]| part.len().min(usize::from(u16::MAX));
+        let end = self.length + parts.iter().map(|part| cut(part) + 2).sum::<usize>();
+        if self.key.len() < end {
+            self.key.resize(end, 0);
+        }
+        let mut rest = self.key.get_mut(self.length..end).unwrap_or_default();
+        for part in parts {
+            let part = part.get(..cut(part)).unwrap_or_default();
+            let Some((length, after)) = rest.split_first_chunk_mut::<2>() else { return };
+            *length = (part.len() as u16).to_le_bytes();
+            if part.is_empty() {
+                rest = after;
+                continue;
+            }
+            let Some((place, after)) = after.split_at_mut_checked(part.len()) else { return };
+            copy(place, part);
+            rest = after;
+        }
+        self.length = end;
     }
 
     /// The key's bytes.
     pub fn key(&self) -> &[u8] {
-        &self.key
+        self.key.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Copies a text to a place of its length: most are short, and a call for each would cost more than they do.
+#[inline]
+fn copy(to: &mut [u8], from: &[u8]) {
+    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+        if let (Some(head), Some(tail)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+            if let Some(to) = to.first_chunk_mut::<N>() {
+                *to = *head;
+            }
+            if let Some(to) = to.last_chunk_mut::<N>() {
+                *to = *tail;
+            }
+        }
+    }
+    match from.len() {
+        0 => {}
+        1 => ends::<1>(to, from),
+        2..4 => ends::<2>(to, from),
+        4..8 => ends::<4>(to, from),
+        8..16 => ends::<8>(to, from),
+        16..=32 => ends::<16>(to, from),
+        _ => to.copy_from_slice(from),
     }
 }
 
@@ -172,7 +227,7 @@ pub trait EventFormat: Sync {
     /// How records lie in files of this kind.
     fn layout(&self) -> Layout;
 
-    /// The wanted fields. At most 64.
+    /// The wanted fields. At most [`MAX_FIELDS`].
     fn fields(&self) -> &'static [Field];
 
     /// Makes the key, time and id of one record.
@@ -180,4 +235,28 @@ pub trait EventFormat: Sync {
 
     /// Says what the aggregated keys mean. Called once, with rows in key order.
     fn translate(&self, rows: Vec<RawRow>, out: &mut Translated);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_any_length_are_read_back() {
+        let text: Vec<u8> = (0..100).collect();
+        let parts: Vec<&[u8]> = (0..=100).map(|length| &text[..length]).collect();
+        let mut event = RawEvent::default();
+        event.part(&[7; 9_000]);
+        // What a record leaves behind is not of the next one.
+        event.clear();
+        assert_eq!(event.key(), b"");
+        event.part(b"first");
+        event.parts(&parts);
+        let read = key_parts(event.key());
+        assert_eq!(read[0], b"first");
+        assert_eq!(read[1..], parts);
+        event.clear();
+        event.part(&[7; 70_000]);
+        assert_eq!(key_parts(event.key()), [[7; 65_535].as_slice()]);
+    }
 }

@@ -159,6 +159,16 @@ impl<'a> Ids<'a> {
     }
 }
 
+/// Sorts: by the first word, which has no branches to guess, then the few that agree in it.
+fn sort(entries: &mut [Entry]) {
+    entries.sort_unstable_by_key(|entry| entry.high);
+    for same in entries.chunk_by_mut(|left, right| left.high == right.high) {
+        if same.len() > 1 {
+            same.sort_unstable();
+        }
+    }
+}
+
 fn bytes_of(entries: &[Entry]) -> Vec<u8> {
     let mut out = Vec::with_capacity(entries.len() * ENTRY_BYTES);
     for entry in entries {
@@ -206,7 +216,7 @@ pub(crate) fn count_copies(
                     problems.push(error);
                 }
             }
-            entries.sort_unstable();
+            sort(&mut entries);
             for pair in entries.windows(2) {
                 if let [before, copy] = pair
                     && (before.high, before.low) == (copy.high, copy.low)

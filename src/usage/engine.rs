@@ -11,7 +11,7 @@ use super::walk::{PAD, Stop, Walker};
 use crate::evidence::Compression;
 use crate::model::Time;
 use crate::platform::REJECTS_KEPT;
-use crate::platform::events::{EventFormat, Fields, Sort};
+use crate::platform::events::{EventFormat, Fields, MAX_FIELDS, Sort};
 
 /// What one thread read of one file.
 #[derive(Debug)]
@@ -108,6 +108,10 @@ struct View<'a> {
 impl<'a> Fields<'a> for View<'a> {
     fn get(&self, field: usize) -> &'a [u8] {
         self.ranges.of(self.text, field)
+    }
+
+    fn all(&self, out: &mut [&'a [u8]; MAX_FIELDS]) {
+        self.ranges.all(self.text, out);
     }
 }
 

@@ -4,16 +4,13 @@
 //! take of the value, and which level to enter. Both readers, the fast one and its slow twin, follow the
 //! same tree; everything that is not in it is skipped.
 
-use crate::platform::events::{Field, Take};
+use crate::platform::events::{Field, MAX_FIELDS, Take};
 
 /// No field is taken.
 pub(crate) const NO_FIELD: u8 = u8::MAX;
 
 /// No level is entered.
 pub(crate) const NO_LEVEL: u16 = u16::MAX;
-
-/// Fields that a format may want.
-pub(crate) const MAX_FIELDS: usize = 64;
 
 /// Deepest nesting of a record, its own braces included. Deeper records are rejected: nothing that is read
 /// nests like that, and other tools that the evidence went through stop much earlier.
@@ -203,5 +200,16 @@ impl Ranges {
         }
         let (from, to) = self.at[field];
         text.get(from as usize..to as usize).unwrap_or(&[])
+    }
+
+    /// The bytes of all fields that are present.
+    pub(crate) fn all<'a>(&self, text: &'a [u8], out: &mut [&'a [u8]; MAX_FIELDS]) {
+        let mut left = self.set;
+        while left != 0 {
+            let field = left.trailing_zeros() as usize & (MAX_FIELDS - 1);
+            let (from, to) = self.at[field];
+            out[field] = text.get(from as usize..to as usize).unwrap_or(&[]);
+            left &= left - 1;
+        }
     }
 }

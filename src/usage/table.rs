@@ -303,8 +303,11 @@ impl Table {
             if row.is_recent(which, hash) {
                 continue;
             }
-            let value = self.pool.intern(value, hash, &self.seeds);
-            if let Some(sets) = self.sets.get_mut(number as usize) {
+            let Some(sets) = self.sets.get_mut(number as usize) else {
+                continue;
+            };
+            if !sets[which].refuses(value, &self.pool) {
+                let value = self.pool.intern(value, hash, &self.seeds);
                 sets[which].add(value, &self.pool);
             }
         }
@@ -337,6 +340,15 @@ struct SmallSet {
 }
 
 impl SmallSet {
+    /// Whether a value would not be kept, told by its text alone: the pool need not know it then. `false` for
+    /// texts that the pool would alter.
+    fn refuses(&self, value: &[u8], pool: &Pool) -> bool {
+        self.overflow
+            && value.len() <= VALUE_BYTES
+            && value.is_ascii()
+            && pool.get(self.largest).is_some_and(|largest| value >= largest.as_bytes())
+    }
+
     fn add(&mut self, value: u32, pool: &Pool) {
         if self.values.contains(&value) {
             return;
@@ -384,13 +396,13 @@ impl Pool {
     }
 
     fn intern(&mut self, value: &[u8], hash: u64, seeds: &Seeds) -> u32 {
-        if let Some(known) = self.find(value, hash) {
+        if let Some(known) = self.find(hash) {
             return known;
         }
         let text = String::from_utf8_lossy(value);
         let text = &text[..text.floor_char_boundary(VALUE_BYTES)];
         let hash = seeds.value(text.as_bytes());
-        if let Some(known) = self.find(text.as_bytes(), hash) {
+        if let Some(known) = self.find(hash) {
             return known;
         }
         let number = match self.free.pop() {
@@ -407,11 +419,9 @@ impl Pool {
         number
     }
 
-    fn find(&self, value: &[u8], hash: u64) -> Option<u32> {
-        let same = |entry: &(u64, u32)| {
-            entry.0 == hash && self.get(entry.1).is_some_and(|known| known.as_bytes() == value)
-        };
-        self.index.find(hash, same).map(|(_, number)| *number)
+    /// By hash alone, as [`Row::is_recent`]: the text would have to be fetched.
+    fn find(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |entry| entry.0 == hash).map(|(_, number)| *number)
     }
 
     /// Drops what no row holds, if much was added since the last time.

@@ -491,6 +491,12 @@ pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Walked<usize>
 /// The place behind letters, digits and signs.
 #[inline(always)]
 pub(crate) fn literal_end(text: &[u8], at: usize) -> usize {
+    let head = text.get(at..).and_then(|text| text.first_chunk::<5>());
+    if let Some([b'n', b'u', b'l', b'l', b',' | b'}'] | [b't', b'r', b'u', b'e', b',' | b'}']) =
+        head
+    {
+        return at + 4;
+    }
     let mut at = at;
     while matches!(text.get(at), Some(b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+' | b'E')) {
         at += 1;

@@ -115,6 +115,15 @@ pub(super) struct Passed {
     pub(super) kind: String,
 }
 
+impl Passed {
+    /// The first key of the path.
+    pub(super) fn first_key(&self) -> &[u8] {
+        let path = self.path.as_bytes();
+        let end = memchr::memchr2(b'.', b'[', path).unwrap_or(path.len());
+        path.get(..end).unwrap_or_default()
+    }
+}
+
 #[derive(Deserialize)]
 struct PassFile {
     passrole: Vec<Passed>,

@@ -4,7 +4,7 @@
 //! `requestParameters` are the API's with the first letter lowered. `requestParameters` and `resources` are
 //! taken raw as well, because lists and rarer members are looked up only for the calls that have them.
 
-use crate::platform::events::{Field, Take};
+use crate::platform::events::{Field, Fields, MAX_FIELDS, Take};
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident: $take:ident [$($key:literal),+];)+) => {
@@ -86,4 +86,23 @@ fields! {
 }
 
 /// The reader's limit on the number of fields.
-const _: () = assert!(FIELDS.len() <= 64);
+const _: () = assert!(FIELDS.len() <= MAX_FIELDS);
+
+/// The fields of one record, at hand: each is asked for several times.
+pub(super) struct Record<'a>([&'a [u8]; MAX_FIELDS]);
+
+impl<'a> Record<'a> {
+    /// Takes all fields of a record.
+    #[inline(always)]
+    pub(super) fn new(fields: &dyn Fields<'a>) -> Record<'a> {
+        let mut record = Record([&[]; MAX_FIELDS]);
+        fields.all(&mut record.0);
+        record
+    }
+
+    /// The field's bytes; empty if it is absent.
+    #[inline(always)]
+    pub(super) fn get(&self, field: usize) -> &'a [u8] {
+        self.0.get(field).copied().unwrap_or_default()
+    }
+}

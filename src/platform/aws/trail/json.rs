@@ -17,7 +17,24 @@ pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
 
 /// End of the string whose opening quote is at `at`.
 fn string_end(text: &[u8], at: usize) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    // Marks the bytes that are a quote or backslash; the lowest mark is exact.
+    let stops = |word: u64| {
+        let (quote, slash) = (word ^ (LOW * b'"' as u64), word ^ (LOW * b'\\' as u64));
+        let zeros = |word: u64| word.wrapping_sub(LOW) & !word;
+        (zeros(quote) | zeros(slash)) & (LOW << 7)
+    };
     let mut at = at + 1;
+    // Most strings are short: two words by hand cost less than a call.
+    for _ in 0..2 {
+        let Some(word) = text.get(at..).and_then(|text| text.first_chunk::<8>()) else { break };
+        let marks = stops(u64::from_le_bytes(*word));
+        if marks != 0 {
+            at += (marks.trailing_zeros() / 8) as usize;
+            break;
+        }
+        at += 8;
+    }
     loop {
         let found = at + memchr2(b'"', b'\\', text.get(at..)?)?;
         if text.get(found) == Some(&b'"') {

@@ -67,24 +67,23 @@ pub const PARTS: usize = Part::Console as usize + 1;
 
 /// Bytes that are kept of a part: enough for any ARN or message of AWS, for names of services and events far
 /// less. Lists of resources are bounded where they are made, since half of one would be another name.
-pub(super) fn most(part: usize) -> usize {
-    const LISTS: [usize; 3] =
-        [Part::Scope as usize, Part::Second as usize, Part::PassRole as usize];
-    const LONG: [usize; 5] = [
-        Part::Arn as usize,
-        Part::UserName as usize,
-        Part::Provider as usize,
-        Part::DeniedResource as usize,
-        Part::OnBehalfOf as usize,
-    ];
-    if LISTS.contains(&part) {
-        usize::MAX
-    } else if LONG.contains(&part) {
-        2_048
-    } else {
-        256
+pub(super) const MOST: [usize; PARTS] = {
+    const LISTS: [Part; 3] = [Part::Scope, Part::Second, Part::PassRole];
+    const LONG: [Part; 5] =
+        [Part::Arn, Part::UserName, Part::Provider, Part::DeniedResource, Part::OnBehalfOf];
+    let mut most = [256; PARTS];
+    let mut at = 0;
+    while at < LONG.len() {
+        most[LONG[at] as usize] = 2_048;
+        at += 1;
     }
-}
+    at = 0;
+    while at < LISTS.len() {
+        most[LISTS[at] as usize] = usize::MAX;
+        at += 1;
+    }
+    most
+};
 
 /// A key, read back.
 #[derive(Debug, Clone)]

@@ -46,7 +46,7 @@ use crate::platform::events::{
     EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated,
 };
 
-use fields as f;
+use fields::{self as f, Record};
 use key::{PARTS, Part};
 use pick::Found;
 
@@ -83,6 +83,7 @@ impl EventFormat for CloudTrail {
     }
 
     fn event<'a>(&self, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
+        let fields = &Record::new(fields);
         if let Some(sort) = left_out(fields) {
             return sort;
         }
@@ -111,7 +112,7 @@ impl EventFormat for CloudTrail {
 
 /// Records that are no use by anybody, and those that are none at all (CloudTrail User Guide, "CloudTrail record
 /// contents": `eventCategory`, `eventType`; "Non-API events captured by CloudTrail").
-fn left_out<'a>(fields: &dyn Fields<'a>) -> Option<Sort> {
+fn left_out<'a>(fields: &Record<'a>) -> Option<Sort> {
     if fields.get(f::EVENT_SOURCE).is_empty() || fields.get(f::EVENT_NAME).is_empty() {
         if !fields.get(f::DIGEST_START).is_empty() {
             return Some(Sort::Skip("digest files"));
@@ -138,29 +139,26 @@ fn left_out<'a>(fields: &dyn Fields<'a>) -> Option<Sort> {
 
 /// `YYYY-MM-DDTHH:MM:SSZ` at once, other forms by [`Time::parse`].
 fn time(text: &[u8]) -> Option<Time> {
-    let digits = |from: usize, to: usize| {
-        let part = text.get(from..to)?;
-        part.iter().try_fold(0_u32, |sum, byte| {
-            byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
-        })
-    };
-    let at = |place: usize, byte: u8| text.get(place) == Some(&byte);
-    let is_common = text.len() == 20
-        && at(4, b'-')
-        && at(7, b'-')
-        && at(10, b'T')
-        && at(13, b':')
-        && at(16, b':')
-        && at(19, b'Z');
-    if is_common {
-        let date = (i64::from(digits(0, 4)?), digits(5, 7)?, digits(8, 10)?);
-        return Time::from_civil(date, (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?));
+    const ZEROS: &[u8; 20] = b"0000-00-00T00:00:00Z";
+    if let Ok(text) = <&[u8; 20]>::try_from(text) {
+        // Digits become their values; all else becomes zero where it is as it has to be.
+        let mut digits = [0_u8; 20];
+        let mut is_common = true;
+        for ((digit, byte), zero) in digits.iter_mut().zip(text).zip(ZEROS) {
+            *digit = byte.wrapping_sub(*zero);
+            is_common &= *digit <= if *zero == b'0' { 9 } else { 0 };
+        }
+        if is_common {
+            let two = |place: usize| u32::from(digits[place]) * 10 + u32::from(digits[place + 1]);
+            let date = (i64::from(two(0) * 100 + two(2)), two(5), two(8));
+            return Time::from_civil(date, (two(11), two(14), two(17)));
+        }
     }
     Time::parse(std::str::from_utf8(text).ok()?)
 }
 
 /// The event's id (module documentation). Ids that are no GUIDs are hashed.
-fn id<'a>(fields: &dyn Fields<'a>) -> u128 {
+fn id<'a>(fields: &Record<'a>) -> u128 {
     let stated = [f::SHARED_EVENT_ID, f::ORIGINAL_EVENT_ID, f::EVENT_ID]
         .into_iter()
         .map(|field| fields.get(field))
@@ -190,24 +188,26 @@ fn guid(text: &[u8]) -> Option<u128> {
     if text.len() != 36 {
         return None;
     }
+    // Where four digits stand in a row; hyphens stand between some of them.
+    const GROUPS: [usize; 8] = [0, 4, 9, 14, 19, 24, 28, 32];
     let has_hyphens = [8, 13, 18, 23].iter().all(|place| text.get(*place) == Some(&b'-'));
-    let (mut bad, mut halves) = (0, [0_u64; 2]);
-    let (high, low) = text.split_at(18);
-    for (half, part) in halves.iter_mut().zip([high, low]) {
-        for byte in part.iter().filter(|byte| **byte != b'-') {
-            let digit = HEX[usize::from(*byte)];
-            bad |= digit;
-            *half = *half << 4 | u64::from(digit & 0xf);
+    let (mut bad, mut value) = (0, 0_u128);
+    for half in GROUPS.chunks(4) {
+        let mut low = 0_u64;
+        for digits in half.iter().filter_map(|place| text.get(*place..place + 4)) {
+            for digit in digits.iter().map(|byte| HEX[usize::from(*byte)]) {
+                bad |= digit;
+                low = low << 4 | u64::from(digit & 0xf);
+            }
         }
+        value = value << 64 | u128::from(low);
     }
-    let digits = text.iter().filter(|byte| **byte != b'-').count();
-    let value = u128::from(halves[0]) << 64 | u128::from(halves[1]);
-    (has_hyphens && digits == 32 && bad < 16 && value != 0).then_some(value)
+    (has_hyphens && bad < 16 && value != 0).then_some(value)
 }
 
 /// Fills the key's parts. The three buffers of the event's sets serve as scratch space, so that nothing is
 /// allocated.
-fn write_key<'a>(fields: &dyn Fields<'a>, event: &mut RawEvent) {
+fn write_key<'a>(fields: &Record<'a>, event: &mut RawEvent) {
     let mut scopes = std::mem::take(&mut event.network);
     let mut second = std::mem::take(&mut event.agent);
     let mut passed = std::mem::take(&mut event.session);
@@ -236,24 +236,23 @@ fn write_key<'a>(fields: &dyn Fields<'a>, event: &mut RawEvent) {
     }
     let mut letters = [0; 8];
     let flags = pick::flags(fields, service, &mut letters);
-    {
-        let mut parts: [&[u8]; PARTS] = parts;
-        parts[Part::Scope as usize] = &scopes;
-        parts[Part::Second as usize] = &second;
-        parts[Part::PassRole as usize] = &passed;
-        parts[Part::Flags as usize] = letters.get(..flags).unwrap_or_default();
-        for (number, part) in parts.iter().enumerate() {
-            let most = key::most(number);
-            event.part(part.get(..part.len().min(most)).unwrap_or_default());
+    parts[Part::Scope as usize] = &scopes;
+    parts[Part::Second as usize] = &second;
+    parts[Part::PassRole as usize] = &passed;
+    parts[Part::Flags as usize] = letters.get(..flags).unwrap_or_default();
+    for (part, most) in parts.iter_mut().zip(key::MOST) {
+        if part.len() > most {
+            *part = part.get(..most).unwrap_or_default();
         }
     }
+    event.parts(&parts);
     for buffer in [&mut scopes, &mut second, &mut passed] {
         buffer.clear();
     }
     (event.network, event.agent, event.session) = (scopes, second, passed);
 }
 
-fn set_identity<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])) {
+fn set_identity<'a>(fields: &Record<'a>, set: &mut impl FnMut(Part, &'a [u8])) {
     let get = |field: usize| fields.get(field);
     let (kind, arn, principal) = (get(f::TYPE), get(f::ARN), get(f::PRINCIPAL_ID));
     set(Part::Type, kind);
@@ -329,7 +328,7 @@ fn workload(arn: &[u8]) -> &[u8] {
     arn.get(..end).unwrap_or(arn)
 }
 
-fn set_outcome<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])) {
+fn set_outcome<'a>(fields: &Record<'a>, set: &mut impl FnMut(Part, &'a [u8])) {
     let (code, message) = (fields.get(f::ERROR_CODE), fields.get(f::ERROR_MESSAGE));
     if code.is_empty() {
         if fields.get(f::CONSOLE_LOGIN) == b"Failure" {
@@ -351,7 +350,7 @@ fn set_outcome<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8]))
 
 /// Class of the record for coverage. Records before eventVersion 1.06 and 1.07 say neither `managementEvent` nor
 /// `eventCategory`: then the event's name decides.
-fn set_class<'a>(fields: &dyn Fields<'a>, set: &mut dyn FnMut(Part, &'a [u8])) {
+fn set_class<'a>(fields: &Record<'a>, set: &mut impl FnMut(Part, &'a [u8])) {
     let (source, name) = (fields.get(f::EVENT_SOURCE), fields.get(f::EVENT_NAME));
     match fields.get(f::READ_ONLY) {
         b"true" | b"True" | b"1" => set(Part::ReadOnly, b"t"),
@@ -435,7 +434,7 @@ fn agent(text: &[u8], out: &mut Vec<u8>) {
 
 /// The session name: after the colon of `principalId`, else the tail of the session's ARN. For a user's call with
 /// a long-term key it is the key's id, which is what tells its calls apart.
-fn session<'a>(fields: &dyn Fields<'a>, out: &mut Vec<u8>) {
+fn session<'a>(fields: &Record<'a>, out: &mut Vec<u8>) {
     let name = match fields.get(f::TYPE) {
         b"AssumedRole" | b"" | b"AWSAccount" => {
             let principal = fields.get(f::PRINCIPAL_ID);

@@ -7,9 +7,7 @@
 
 use serde_json::Value;
 
-use crate::platform::events::Fields;
-
-use super::fields as f;
+use super::fields::{self as f, Record};
 use super::json::{self, Items, Members};
 
 /// Kinds of raw resource values, as the letter that the key holds.
@@ -101,12 +99,15 @@ impl<'b> Found<'b> {
         if value.is_empty() {
             return;
         }
-        let fits = value.len() <= VALUE_BYTES && value.iter().all(|byte| *byte >= 0x20);
+        // Without an early end, so that it is done many bytes at a time.
+        let is_text = || value.iter().fold(true, |fits, byte| fits & (*byte >= 0x20));
+        let fits = value.len() <= VALUE_BYTES && is_text();
         let (kind, value) = if fits { (kind, value) } else { (kind::UNKNOWN, &[][..]) };
-        let is_known = self
-            .lines
-            .split(|byte| *byte == b'\n')
-            .any(|line| line.split_first() == Some((&kind, value)));
+        let is_known = !self.lines.is_empty()
+            && self
+                .lines
+                .split(|byte| *byte == b'\n')
+                .any(|line| line.split_first() == Some((&kind, value)));
         if is_known {
             return;
         }
@@ -192,7 +193,7 @@ pub(super) fn resource_type(raw: &[u8]) -> Option<&[u8]> {
 }
 
 /// The resources that a record names.
-pub(super) fn resources<'a>(fields: &dyn Fields<'a>, service: &[u8], found: &mut Found<'_>) {
+pub(super) fn resources<'a>(fields: &Record<'a>, service: &[u8], found: &mut Found<'_>) {
     let get = |field: usize| fields.get(field);
     let raw = |key: &str| json::member(fields.get(f::PARAMETERS), key);
     match service {
@@ -263,7 +264,7 @@ pub(super) fn resources<'a>(fields: &dyn Fields<'a>, service: &[u8], found: &mut
 }
 
 /// Names that are used only if `resources` holds no ARN, and ARNs anywhere at the request's top.
-fn fallback<'a>(fields: &dyn Fields<'a>, service: &[u8], found: &mut Found<'_>) {
+fn fallback<'a>(fields: &Record<'a>, service: &[u8], found: &mut Found<'_>) {
     let parameters = fields.get(f::PARAMETERS);
     match service {
         b"kms" => found.add(kind::KEY, fields.get(f::KEY_ID)),
@@ -301,7 +302,7 @@ fn list<'a>(parameters: &'a [u8], key: &str) -> impl Iterator<Item = &'a [u8]> {
     Items::of_array(raw).take(VALUES_SEEN)
 }
 
-fn iam<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
+fn iam<'a>(fields: &Record<'a>, found: &mut Found<'_>) {
     found.add(kind::ARN, fields.get(f::POLICY_ARN));
     found.add(kind::ROLE, fields.get(f::ROLE_NAME));
     found.add(kind::USER, fields.get(f::IAM_USER_NAME));
@@ -318,7 +319,7 @@ fn iam<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
     }
 }
 
-fn ssm<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
+fn ssm<'a>(fields: &Record<'a>, found: &mut Found<'_>) {
     let (parameters, event) = (fields.get(f::PARAMETERS), fields.get(f::EVENT_NAME));
     let has = |word: &[u8]| memchr::memmem::find(event, word).is_some();
     if has(b"Parameter") {
@@ -334,7 +335,7 @@ fn ssm<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
     }
 }
 
-fn rds<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
+fn rds<'a>(fields: &Record<'a>, found: &mut Found<'_>) {
     found.add(kind::DB_INSTANCE, fields.get(f::DB_INSTANCE));
     let parameters = fields.get(f::PARAMETERS);
     for (key, kind) in [
@@ -346,7 +347,7 @@ fn rds<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
     }
 }
 
-fn events<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
+fn events<'a>(fields: &Record<'a>, found: &mut Found<'_>) {
     let parameters = fields.get(f::PARAMETERS);
     match fields.get(f::EVENT_NAME) {
         b"PutEvents" => {
@@ -375,7 +376,7 @@ fn events<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
 /// Every id in the request of an EC2 call that changes something: they are told by their form, so it does not
 /// matter in which of EC2's many shapes they stand. Describing calls take no resource (Service Authorization
 /// Reference, Amazon EC2), so theirs are not looked up.
-fn ec2<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
+fn ec2<'a>(fields: &Record<'a>, found: &mut Found<'_>) {
     if fields.get(f::EVENT_NAME).starts_with(b"Describe") {
         return;
     }
@@ -413,7 +414,7 @@ fn is_ec2_id(text: &[u8]) -> bool {
 
 /// The bucket that a copy reads from: `x-amz-copy-source` is `bucket/key`, with or without a slash before it,
 /// or an access point's ARN (S3 API reference, CopyObject).
-pub(super) fn copy_source<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
+pub(super) fn copy_source<'a>(fields: &Record<'a>, found: &mut Found<'_>) {
     let raw = json::member(fields.get(f::PARAMETERS), "x-amz-copy-source");
     let Some(text) = raw.and_then(json::text) else {
         return;
@@ -432,7 +433,7 @@ pub(super) fn copy_source<'a>(fields: &dyn Fields<'a>, found: &mut Found<'_>) {
 }
 
 /// Writes the letters of the request's features that need more permissions ([`flag`]).
-pub(super) fn flags<'a>(fields: &dyn Fields<'a>, service: &[u8], letters: &mut [u8; 8]) -> usize {
+pub(super) fn flags<'a>(fields: &Record<'a>, service: &[u8], letters: &mut [u8; 8]) -> usize {
     let mut count = 0;
     let mut push = |letter: u8| {
         let known = letters.get(..count).is_some_and(|seen| seen.contains(&letter));
@@ -489,7 +490,7 @@ fn may_tag(event: &[u8]) -> bool {
 
 /// Whether the request holds tags for what it makes: `tags`, `tagsList`, EC2's `tagSpecificationSet`, at the top
 /// or within the `…Request` member of newer EC2 calls.
-fn has_tags<'a>(fields: &dyn Fields<'a>) -> bool {
+fn has_tags<'a>(fields: &Record<'a>) -> bool {
     let is_tags = |key: &[u8], value: &[u8]| {
         let key = key.to_ascii_lowercase();
         let names_tags = matches!(&*key, b"tags" | b"tag" | b"taglist" | b"tagslist" | b"tagset")
@@ -508,14 +509,15 @@ fn has_tags<'a>(fields: &dyn Fields<'a>) -> bool {
 
 /// The roles and instance profiles that a request passes, as lines `KIND\tVALUE` (`passrole-parameters.json`).
 /// Only requests of calls that can pass a role are parsed.
-pub(super) fn passed_roles<'a>(fields: &dyn Fields<'a>, out: &mut Vec<u8>) {
+pub(super) fn passed_roles<'a>(fields: &Record<'a>, out: &mut Vec<u8>) {
     let source = fields.get(f::EVENT_SOURCE);
     let event = super::actions::strip_version(source, fields.get(f::EVENT_NAME));
     let rows = super::facts::facts().passed(source, event);
-    if rows.is_empty() {
+    let raw = fields.get(f::PARAMETERS);
+    if rows.is_empty() || !may_hold(raw, rows) {
         return;
     }
-    let Ok(parameters) = serde_json::from_slice::<Value>(fields.get(f::PARAMETERS)) else {
+    let Ok(parameters) = serde_json::from_slice::<Value>(raw) else {
         return;
     };
     let mut seen = Vec::new();
@@ -535,6 +537,28 @@ pub(super) fn passed_roles<'a>(fields: &dyn Fields<'a>, out: &mut Vec<u8>) {
             }
         }
     }
+}
+
+/// Whether a request may hold one of the parameters: parsing is slow, and most requests of such calls pass no
+/// role. One of its strings has to be the first key of a path; escaped keys are left to the parser.
+pub(super) fn may_hold(raw: &[u8], rows: &[super::facts::Passed]) -> bool {
+    let mut at = 0;
+    while let Some(open) = memchr::memchr(b'"', raw.get(at..).unwrap_or_default()) {
+        let start = at + open + 1;
+        let rest = raw.get(start..).unwrap_or_default();
+        let Some(length) = memchr::memchr2(b'"', b'\\', rest) else {
+            return true;
+        };
+        if rest.get(length) == Some(&b'\\') {
+            return true;
+        }
+        let text = rest.get(..length).unwrap_or_default();
+        if rows.iter().any(|row| text.eq_ignore_ascii_case(row.first_key())) {
+            return true;
+        }
+        at = start + length + 1;
+    }
+    false
 }
 
 /// The texts at a path, keys compared without case. EC2 writes lists as `{"items": […]}`, and lists of one as the

@@ -417,3 +417,38 @@ fn the_short_ways_agree_with_the_standard_library() {
     }
     assert_eq!(super::guid(b"8b2d0b3e-9c7d-4e0f-a1b2--123456789ab"), None);
 }
+
+#[test]
+fn the_quick_time_reads_what_the_full_parser_reads() {
+    let mut texts: Vec<String> = [
+        "2026-02-28T23:59:59Z",
+        "2024-02-29T00:00:00Z",
+        "2026-01-01T00:00:00.5Z",
+        "0000-01-01T00:00:00Z",
+    ]
+    .map(str::to_string)
+    .to_vec();
+    for place in 0..20 {
+        for other in ["/", ":", "a", "9", " ", "-", "\u{0}"] {
+            let mut text = texts[0].clone();
+            text.replace_range(place..=place, other);
+            texts.push(text);
+        }
+    }
+    for text in texts {
+        assert_eq!(super::time(text.as_bytes()), Time::parse(&text), "{text:?}");
+    }
+}
+
+#[test]
+fn a_passed_role_is_found_under_an_escaped_key() {
+    let source = b"lambda.amazonaws.com";
+    let rows = super::facts::facts().passed(source, b"CreateFunction");
+    assert!(!rows.is_empty());
+    for held in
+        [br#"{"Role":"r"}"#.as_slice(), br#"{"r\u006fle":"r"}"#, br#"{"a":[{"role":null}]}"#]
+    {
+        assert!(super::pick::may_hold(held, rows), "{}", String::from_utf8_lossy(held));
+    }
+    assert!(!super::pick::may_hold(br#"{"functionName":"f","roles":1}"#, rows));
+}
