@@ -16,7 +16,7 @@ pub(super) static KIND: Kind = Kind {
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let violations = by_facet(gap, Facet::Hours);
-    if let Some(draft) = use_facet(analysis, Facet::Hours, &violations) {
+    if let Some(draft) = use_facet(analysis, gap, Facet::Hours, &violations) {
         let remedy = "find out what ran then, or widen the hours".to_string();
         sink.push(analysis, gap, Severity::Medium, super::Draft { remedy, ..draft });
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::shared::{
-    and_more, breach_proofs, calls, changes, plural, service_of, short, use_proof,
+    and_more, breach_proofs, calls, changes, grant_of_uses, plural, service_of, short, use_proof,
 };
 use super::{Draft, Kind, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap, Violation, within};
@@ -67,6 +67,7 @@ fn push(
         many => format!(" on {} resources", many.len()),
     };
     let mut evidence = breach_proofs(analysis, violations, facet);
+    evidence.extend(grant_of_uses(gap, violations));
     evidence.extend(rows().map(use_proof));
     let changed = violations.iter().any(|one| changes(analysis, one.action));
     let intent = analysis.intent(gap);

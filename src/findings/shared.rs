@@ -248,6 +248,16 @@ pub(super) fn service_of(action: &str) -> Subject {
     action.split(':').next().unwrap_or(action).into()
 }
 
+/// The grant that allowed the first of the uses.
+pub(super) fn grant_of_uses(gap: &IdentityGap, violations: &[&Violation]) -> Vec<Proof> {
+    let granted_by = violations.iter().find_map(|violation| {
+        rows(gap, Status::OutOfScope)
+            .find(|row| row.actions.contains(&violation.action) && !row.granted_by.is_empty())
+            .map(|row| row.granted_by.as_slice())
+    });
+    grant_proofs(gap, granted_by.unwrap_or_default(), 1)
+}
+
 /// Proofs of uses at wrong hours. A row keeps the places of its first and last use only; of another use it knows the
 /// quarter-hour. Those with a place come first.
 fn slot_proofs(analysis: &Analysis<'_>, violations: &[&Violation]) -> Vec<Proof> {
@@ -292,6 +302,7 @@ pub(super) fn by_facet(gap: &IdentityGap, facet: Facet) -> Vec<&Violation> {
 /// A finding over such uses, folded into one an identity: it is about the hours, not about the action.
 pub(super) fn use_facet(
     analysis: &Analysis<'_>,
+    gap: &IdentityGap,
     facet: Facet,
     violations: &[&Violation],
 ) -> Option<super::Draft> {
@@ -327,6 +338,7 @@ pub(super) fn use_facet(
         plural(calls(rows()), "call")
     };
     let mut evidence = breach_proofs(analysis, violations, facet);
+    evidence.extend(grant_of_uses(gap, violations));
     if facet == Facet::Hours {
         evidence.extend(slot_proofs(analysis, violations));
     } else {

@@ -16,7 +16,7 @@ pub(super) static KIND: Kind = Kind {
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let violations = by_facet(gap, Facet::Destination);
-    if let Some(draft) = use_facet(analysis, Facet::Destination, &violations) {
+    if let Some(draft) = use_facet(analysis, gap, Facet::Destination, &violations) {
         let remedy = "deny other Regions and accounts, or widen the intent".to_string();
         sink.push(analysis, gap, Severity::High, super::Draft { remedy, ..draft });
     }

@@ -16,7 +16,7 @@ pub(super) static KIND: Kind = Kind {
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let violations = by_facet(gap, Facet::Environment);
-    if let Some(draft) = use_facet(analysis, Facet::Environment, &violations) {
+    if let Some(draft) = use_facet(analysis, gap, Facet::Environment, &violations) {
         let remedy = "deny the other environment, or use an identity of its own for it".to_string();
         sink.push(analysis, gap, Severity::High, super::Draft { remedy, ..draft });
     }
