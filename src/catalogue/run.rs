@@ -180,11 +180,6 @@ impl RunCatalogue {
         self.by_name.get(&(platform.into(), name.to_ascii_lowercase().into())).copied()
     }
 
-    /// The log classes.
-    pub fn classes(&self) -> &[Str] {
-        &self.classes
-    }
-
     /// The log class of an action.
     pub fn class_of(&self, id: ActionId) -> &Str {
         &self.classes[usize::from(self.entry(id).class)]
@@ -224,11 +219,6 @@ impl RunCatalogue {
     /// The actions that touch data.
     pub fn data(&self) -> &ActionSet {
         &self.data
-    }
-
-    /// Whether a platform's catalogue covers the service.
-    pub fn has_service(&self, platform: &str, prefix: &str) -> bool {
-        self.catalogued.contains(&(platform.into(), prefix.to_ascii_lowercase().into()))
     }
 
     /// The actions that a pattern matches, compared without case. Pattern entries of services without a

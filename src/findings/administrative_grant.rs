@@ -1,6 +1,6 @@
 //! `administrative-grant`: everything, or everything on the platform's permission service.
 
-use super::shared::{plural, shared_with};
+use super::shared::plural;
 use super::{Draft, Kind, Proof, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap};
 use crate::model::{Label, Layer};
@@ -55,7 +55,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             date: gap.last_used,
             evidence,
             remedy: "replace it by the actions that are used (--table recommendations)".to_string(),
-            shared_with: shared_with(analysis, gap, &rows),
+            shared_with: analysis.shared_with(gap, &rows),
             ..Draft::default()
         },
     );

@@ -1,6 +1,6 @@
 //! `escalation-path`: permissions that together give more than they say.
 
-use super::shared::{grant_proofs, names, shared_with};
+use super::shared::{grant_proofs, names};
 use super::{Draft, Kind, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap, Status};
 use crate::model::{ActionSet, Decision};
@@ -61,7 +61,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                     "remove one of them, or limit its resources; source {}",
                     method.source
                 ),
-                shared_with: shared_with(analysis, gap, &granted_by),
+                shared_with: analysis.shared_with(gap, &granted_by),
                 ..Draft::default()
             },
         );

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shared::{and_more, grant_proofs, intent_proof, manages, names, rows, shared_with};
+use super::shared::{and_more, grant_proofs, intent_proof, manages, names, rows};
 use super::{Draft, Kind, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap, PermissionRow, Status};
 use crate::intent::Facet;
@@ -62,7 +62,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                 resources,
                 age_note: Some("no use on record".to_string()),
                 evidence,
-                shared_with: shared_with(analysis, gap, &granted_by),
+                shared_with: analysis.shared_with(gap, &granted_by),
                 ..Draft::default()
             },
         );

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::shared::{and_more, grant_proofs, intent_proof, shared_with};
+use super::shared::{and_more, grant_proofs, intent_proof};
 use super::{Draft, Kind, Severity, Sink};
 use crate::catalogue::risk::{Risk, has_risk};
 use crate::gap::{Analysis, IdentityGap, within};
@@ -118,7 +118,7 @@ fn push(
             evidence,
             remedy: "name the resources, or require a tag of the resource in a condition"
                 .to_string(),
-            shared_with: shared_with(analysis, gap, &reached.granted_by),
+            shared_with: analysis.shared_with(gap, &reached.granted_by),
             ..Draft::default()
         },
     );

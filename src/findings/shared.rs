@@ -157,22 +157,6 @@ pub(super) fn not_in(row: &PermissionRow) -> String {
     }
 }
 
-/// How many other identities hold the policies behind a row.
-pub(super) fn shared_with(analysis: &Analysis<'_>, gap: &IdentityGap, granted_by: &[u32]) -> usize {
-    let platform = &analysis.identity(gap).platform;
-    let Some(evaluator) = analysis.input.evaluators.get(platform) else {
-        return 0;
-    };
-    granted_by
-        .iter()
-        .filter_map(|at| gap.grants.rows.get(*at as usize))
-        .flat_map(|row| row.origin.iter())
-        .filter(|origin| origin.shareable)
-        .map(|origin| evaluator.shared_with(&origin.policy))
-        .max()
-        .unwrap_or(0)
-}
-
 /// Whether all granted actions of a row's service are excess.
 pub(super) fn is_whole_service(
     analysis: &Analysis<'_>,
@@ -229,6 +213,28 @@ pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceE
         });
     }
     out
+}
+
+/// The finding about a service's excess; the two kinds differ in its title and remedy only.
+pub(super) fn push_unused(
+    analysis: &Analysis<'_>,
+    gap: &IdentityGap,
+    sink: &mut super::Sink,
+    part: ServiceExcess,
+    (title, remedy): (String, String),
+) {
+    let draft = super::Draft {
+        subject: part.service.into(),
+        title,
+        remedy,
+        actions: names(analysis, &part.actions),
+        resources: part.resources,
+        age_note: Some(part.age),
+        evidence: grant_proofs(gap, &part.granted_by, 5),
+        shared_with: analysis.shared_with(gap, &part.granted_by),
+        ..super::Draft::default()
+    };
+    sink.push(analysis, gap, severity_of_unused(analysis, &part.actions), draft);
 }
 
 /// Severity rule of unused permissions and services (their pages, "Severity").

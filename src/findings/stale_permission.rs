@@ -1,8 +1,6 @@
 //! `stale-permission`: used, but long ago, and observable since.
 
-use super::shared::{
-    and_more, changes, grant_proofs, manages, names, rows, service_of, shared_with,
-};
+use super::shared::{and_more, changes, grant_proofs, manages, names, rows, service_of};
 use super::{Draft, Kind, Proof, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap, Status};
 
@@ -50,7 +48,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                 resources: chunk.iter().flat_map(|row| row.resources.iter().cloned()).collect(),
                 date: last,
                 evidence,
-                shared_with: shared_with(analysis, gap, &granted_by),
+                shared_with: analysis.shared_with(gap, &granted_by),
                 ..Draft::default()
             },
         );

@@ -1,7 +1,7 @@
 //! `unused-permission`: some of a service's granted actions are excess.
 
-use super::shared::{and_more, excess, grant_proofs, names, severity_of_unused, shared_with};
-use super::{Draft, Kind, Sink};
+use super::shared::{and_more, excess, names, push_unused};
+use super::{Kind, Sink};
 use crate::gap::{Analysis, IdentityGap};
 
 pub(super) static KIND: Kind = Kind {
@@ -23,22 +23,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             [one] => one.to_string(),
             many => format!("{} of {granted} {} actions", many.len(), part.service),
         };
-        let shared = shared_with(analysis, gap, &part.granted_by);
-        sink.push(
-            analysis,
-            gap,
-            severity_of_unused(analysis, &part.actions),
-            Draft {
-                subject: part.service.clone().into(),
-                title,
-                remedy: format!("remove {} from the grant", and_more(&names)),
-                actions: names,
-                resources: part.resources,
-                age_note: Some(part.age),
-                evidence: grant_proofs(gap, &part.granted_by, 5),
-                shared_with: shared,
-                ..Draft::default()
-            },
-        );
+        let remedy = format!("remove {} from the grant", and_more(&names));
+        push_unused(analysis, gap, sink, part, (title, remedy));
     }
 }

@@ -1,7 +1,7 @@
 //! `unused-service`: every granted action of a service is excess.
 
-use super::shared::{excess, grant_proofs, names, severity_of_unused, shared_with};
-use super::{Draft, Kind, Sink};
+use super::shared::{excess, names, push_unused};
+use super::{Kind, Sink};
 use crate::gap::{Analysis, IdentityGap};
 
 pub(super) static KIND: Kind = Kind {
@@ -20,22 +20,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             [one] => format!("{one}, all that is granted of {}", part.service),
             many => format!("all {} granted {} actions", many.len(), part.service),
         };
-        let shared = shared_with(analysis, gap, &part.granted_by);
-        sink.push(
-            analysis,
-            gap,
-            severity_of_unused(analysis, &part.actions),
-            Draft {
-                subject: part.service.clone().into(),
-                title,
-                remedy: format!("remove every {} action from the grant", part.service),
-                actions: names,
-                resources: part.resources,
-                age_note: Some(part.age),
-                evidence: grant_proofs(gap, &part.granted_by, 5),
-                shared_with: shared,
-                ..Draft::default()
-            },
-        );
+        let remedy = format!("remove every {} action from the grant", part.service);
+        push_unused(analysis, gap, sink, part, (title, remedy));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::shared::{grant_proofs, manages, shared_with};
+use super::shared::{grant_proofs, manages};
 use super::{Draft, Kind, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap};
 use crate::model::{ActionId, Str};
@@ -105,7 +105,7 @@ fn push(
             evidence: grant_proofs(gap, granted_by, 5),
             remedy: "name the actions and resources that are used (--table recommendations)"
                 .to_string(),
-            shared_with: shared_with(analysis, gap, granted_by),
+            shared_with: analysis.shared_with(gap, granted_by),
             ..Draft::default()
         },
     );

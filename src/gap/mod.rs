@@ -296,6 +296,20 @@ impl Analysis<'_> {
         &self.input.identities[gap.identity]
     }
 
+    /// How many other identities hold the policies behind grant rows of an identity: the most of any.
+    pub fn shared_with(&self, gap: &IdentityGap, granted_by: &[u32]) -> usize {
+        let platform = &self.identity(gap).platform;
+        let Some(evaluator) = self.input.evaluators.get(platform) else { return 0 };
+        granted_by
+            .iter()
+            .filter_map(|at| gap.grants.rows.get(*at as usize))
+            .flat_map(|row| row.origin.iter())
+            .filter(|origin| origin.shareable)
+            .map(|origin| evaluator.shared_with(&origin.policy))
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Name of an action.
     pub fn action(&self, id: ActionId) -> &Str {
         &self.input.catalogue.entry(id).name

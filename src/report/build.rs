@@ -284,18 +284,9 @@ fn permissions(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Vec<
 
 fn recommend(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Option<Recommendation> {
     let (mut keep, mut remove, mut review) = (Vec::new(), Vec::new(), Vec::new());
-    let evaluator = analysis.input.evaluators.get(&analysis.identity(gap).platform);
     for row in &gap.rows {
         let Some(advice) = row.status.advice() else { continue };
-        let shared = row
-            .granted_by
-            .iter()
-            .filter_map(|at| gap.grants.rows.get(*at as usize))
-            .flat_map(|row| row.origin.iter())
-            .filter(|origin| origin.shareable)
-            .map(|origin| evaluator.map_or(0, |one| one.shared_with(&origin.policy)))
-            .max()
-            .unwrap_or(0);
+        let shared = analysis.shared_with(gap, &row.granted_by);
         for (action, folded) in row_names(analysis, row, expand) {
             let list = match advice {
                 Advice::Keep => &mut keep,
