@@ -78,7 +78,7 @@ impl EventFormat for Scan {
         FORMAT.fields()
     }
 
-    fn event<'a>(&self, fields: &dyn Fields<'a>, _event: &mut RawEvent) -> Sort {
+    fn event<'a>(&self, _: &str, fields: &dyn Fields<'a>, _event: &mut RawEvent) -> Sort {
         let length: usize = (0..self.fields().len()).map(|field| fields.get(field).len()).sum();
         if length == 0 { Sort::Reject("empty") } else { Sort::Skip("scanned") }
     }
@@ -197,7 +197,7 @@ fn read(
         .iter()
         .zip(&printed)
         .zip(0..)
-        .map(|((path, printed), file)| LogFile { file, path, printed, format })
+        .map(|((path, printed), file)| LogFile { file, path, printed, format, context: "" })
         .collect();
     let options = ReadOptions { threads, spill_after, ..ReadOptions::default() };
     read_logs(&files, &options, &NoProgress)

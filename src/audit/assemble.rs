@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::Raw;
 use super::{Evidence, Options};
+use crate::catalogue::risk::EscalationIndex;
 use crate::catalogue::{Action, Facts, RunCatalogue};
 use crate::diagnostic::Diagnostic;
 use crate::intent;
@@ -19,6 +20,7 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     let mut logs = LogSummary {
         usage: merge(std::mem::take(&mut raw.usage)),
         spans: sorted(std::mem::take(&mut raw.spans)),
+        grants: sorted(std::mem::take(&mut raw.grants)),
         damaged: std::mem::take(&mut raw.damaged),
         as_of: options.as_of.or_else(|| latest_plausible(&raw.days, &raw.last_in_day)),
     };
@@ -61,6 +63,8 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
         evaluator.prepare(&catalogue);
         evaluators.insert(id, evaluator);
     }
+    let platforms: Vec<&str> = PLATFORMS.iter().map(|platform| platform.id()).collect();
+    let escalation = EscalationIndex::new(&catalogue, &platforms);
     let applied = intent::apply(&raw.config, &mut tables.identities);
     raw.warnings.extend(applied.warnings);
     let notes = notes(&tables, &raw.paths);
@@ -76,6 +80,8 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
         spans: logs.spans,
         actions,
         evaluators,
+        escalation,
+        tool_notes: sorted(tables.tool_notes),
         catalogue,
         config: raw.config,
         intents: applied
@@ -366,12 +372,8 @@ fn catalogue(actions: &[(Str, Str)], levels: &[(Str, Str, AccessLevel)]) -> RunC
         PLATFORMS.iter().map(|one| (Str::from(one.id()), one.catalogue())).collect();
     let facts = |id: &str, name: &str, action: Option<&Action>| {
         let facts = platform::by_id(id).map(|platform| platform.facts(name, action));
-        let mut facts = facts.unwrap_or_else(|| Facts {
-            class: "table".into(),
-            touches_data: false,
-            level: None,
-            log_reads: None,
-        });
+        let mut facts =
+            facts.unwrap_or_else(|| Facts { class: "table".into(), ..Facts::default() });
         if let Some(level) = stated.get(&(id, name)) {
             facts.level = Some(*level);
         }

@@ -10,6 +10,7 @@
 //! It prints nothing: what went wrong comes back as diagnostics.
 
 mod assemble;
+mod context;
 mod detect;
 mod read;
 
@@ -24,7 +25,7 @@ use crate::findings::{self, Finding};
 use crate::gap::{self, Analysis, IdentityGap, Window};
 use crate::intent::{self, Config, Intent};
 use crate::model::{Claim, Credential, Identity, IdentityKind, Label, Link, Str, Time, UsageRow};
-use crate::platform::{Evaluator, LogSpan};
+use crate::platform::{Evaluator, LogSpan, ToolNote};
 use crate::report::model::{Input, Remark};
 
 #[cfg(feature = "tables")]
@@ -84,6 +85,10 @@ pub struct Evidence {
     pub actions: Vec<(Str, Str)>,
     /// Evaluators by platform, prepared.
     pub evaluators: BTreeMap<Str, Box<dyn Evaluator>>,
+    /// Escalation sets of the platforms.
+    pub escalation: EscalationIndex,
+    /// Facts about tools.
+    pub tool_notes: Vec<ToolNote>,
     /// Catalogue of the run.
     pub catalogue: RunCatalogue,
     /// The configuration.
@@ -176,8 +181,9 @@ pub fn read_usage(options: &Options, progress: &dyn Progress) -> Result<Reduced,
     inputs.extend(logs.map(|(input, _)| (input.path.clone(), input.sha256.clone())));
     inputs.sort();
     inputs.dedup();
-    let mut spans = raw.spans;
+    let (mut spans, mut grants) = (raw.spans, raw.grants);
     spans.sort();
+    grants.sort();
     let days = raw
         .days
         .iter()
@@ -187,6 +193,7 @@ pub fn read_usage(options: &Options, progress: &dyn Progress) -> Result<Reduced,
         store: crate::usage::store::Store {
             rows: assemble::merge(raw.usage),
             spans,
+            grants,
             inputs,
             remarks: assemble::remarks(raw.remarks),
             events: raw.events,
@@ -225,6 +232,7 @@ pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
         claims: &evidence.claims,
         catalogue: &evidence.catalogue,
         evaluators: &evidence.evaluators,
+        escalation: &evidence.escalation,
         intents: &evidence.intents,
         config: &evidence.config,
         as_of: evidence.as_of,
@@ -233,13 +241,11 @@ pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
     };
     let gaps = gap::run(&input(window), &judged);
     let shorter = shorter(&gaps, window, &|window, only| gap::run(&input(Some(window)), only));
-    let platforms: Vec<&str> = evidence.evaluators.keys().map(|platform| &**platform).collect();
     let analysis = Analysis {
         input: input(window),
         gaps,
         credentials: &evidence.credentials,
         links: &evidence.links,
-        escalation: EscalationIndex::new(&evidence.catalogue, &platforms),
         paths: &evidence.paths,
     };
     let findings = findings::find(&analysis, &|gap| judged[gap.identity]);

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::Options;
+use super::context::Contexts;
 use super::detect::{self, KindName};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::evidence::{self, Found, Progress};
 use crate::intent::{self, Config};
-use crate::model::{Claim, Intervals, Str, Time, UsageRow};
+use crate::model::{Claim, Intervals, Settings, Str, Time, UsageRow};
 use crate::platform::events::{EventFormat, Translated};
-use crate::platform::{Document, Estate, Intake, LogSpan, PLATFORMS};
+use crate::platform::{Document, Estate, Intake, LogSpan, LoggedGrant, PLATFORMS};
 use crate::report::model::{Input, Rejected, Remark};
 use crate::usage::{self, LogFile, ReadOptions};
 
@@ -23,6 +25,7 @@ pub(super) struct Raw {
     pub(super) estates: Vec<(Str, Box<dyn Estate>)>,
     pub(super) usage: Vec<UsageRow>,
     pub(super) spans: Vec<LogSpan>,
+    pub(super) grants: Vec<LoggedGrant>,
     pub(super) damaged: Vec<(Str, Str, Intervals)>,
     pub(super) claims: Vec<Claim>,
     pub(super) config: Config,
@@ -39,9 +42,9 @@ pub(super) struct Raw {
 }
 
 /// A file and what it is.
-struct Classified {
-    found: Found,
-    kind: Option<KindName>,
+pub(super) struct Classified {
+    pub(super) found: Found,
+    pub(super) kind: Option<KindName>,
     problem: Option<String>,
 }
 
@@ -51,12 +54,14 @@ pub(super) fn read(options: &Options, progress: &dyn Progress) -> Result<Raw, Ve
     let files: Vec<Classified> =
         discovered.files.par_iter().map(|found| classify(found, &forced)).collect();
     let config = config(options, &files)?;
+    let settings = Arc::new(config.settings());
     let mut raw = Raw {
         inputs: files.iter().map(input).collect(),
         paths: files.iter().map(|file| file.found.printed.clone()).collect(),
-        estates: PLATFORMS.iter().map(|one| (one.id().into(), one.estate())).collect(),
+        estates: PLATFORMS.iter().map(|one| (one.id().into(), one.estate(&settings))).collect(),
         usage: Vec::new(),
         spans: Vec::new(),
+        grants: Vec::new(),
         damaged: Vec::new(),
         claims: Vec::new(),
         config,
@@ -69,8 +74,9 @@ pub(super) fn read(options: &Options, progress: &dyn Progress) -> Result<Raw, Ve
         store_inputs: Vec::new(),
         is_log: vec![false; files.len()],
     };
-    raw.documents(&files);
-    raw.logs(&files, options, progress);
+    let contexts = Contexts::new(&raw.config, &files);
+    raw.documents(&files, &contexts);
+    raw.logs(&files, &contexts, &settings, (options, progress));
     raw.warn();
     let is_evidence = |input: &Input| input.used > 0 && input.kind != KindName::Config.id();
     if !raw.inputs.iter().any(is_evidence) {
@@ -183,7 +189,7 @@ fn differs(one: &Path, other: &Path) -> bool {
 }
 
 impl Raw {
-    fn documents(&mut self, files: &[Classified]) {
+    fn documents(&mut self, files: &[Classified], contexts: &Contexts) {
         for (number, file) in files.iter().enumerate() {
             match file.kind {
                 Some(KindName::Platform(platform, kind)) if !detect::is_log(kind) => {
@@ -203,6 +209,7 @@ impl Raw {
                             let document = Document {
                                 file: number as u32,
                                 path: &file.found.printed,
+                                context: contexts.of(platform.id(), number),
                                 bytes: &whole.bytes,
                             };
                             if let Some((_, estate)) = estate
@@ -258,6 +265,7 @@ impl Raw {
                         }
                         self.usage.extend(store.rows);
                         self.spans.extend(store.spans);
+                        self.grants.extend(store.grants);
                         self.damaged.extend(store.damaged);
                         self.remarks.extend(store.remarks);
                         self.events += store.events;
@@ -295,11 +303,18 @@ impl Raw {
         input.notes.extend(intake.notes);
     }
 
-    fn logs(&mut self, files: &[Classified], options: &Options, progress: &dyn Progress) {
+    fn logs(
+        &mut self,
+        files: &[Classified],
+        contexts: &Contexts,
+        settings: &Arc<Settings>,
+        (options, progress): (&Options, &dyn Progress),
+    ) {
+        let formats = formats(files, settings);
         let mut logs: Vec<LogFile<'_>> = Vec::new();
         for (number, file) in files.iter().enumerate() {
             if let Some(KindName::Platform(platform, kind)) = file.kind
-                && let Some(format) = platform.events(kind)
+                && let Some(format) = formats.get(kind.id)
             {
                 self.is_log[number] = true;
                 // What a store holds is not counted a second time.
@@ -315,7 +330,8 @@ impl Raw {
                     file: number as u32,
                     path: &file.found.path,
                     printed: &file.found.printed,
-                    format,
+                    format: &**format,
+                    context: contexts.of(platform.id(), number),
                 });
             }
         }
@@ -342,8 +358,10 @@ impl Raw {
             *known = (*known).max(last);
         }
         self.warnings.extend(result.problems);
-        for format in result.rows {
-            self.translate(format.format, format.rows);
+        for of_format in result.rows {
+            if let Some(format) = formats.values().find(|one| one.id() == of_format.format) {
+                self.translate(&**format, of_format.rows);
+            }
         }
         for (reason, count) in result.skipped {
             self.remarks.push(Remark { text: format!("left out: {reason}"), events: count });
@@ -378,15 +396,12 @@ impl Raw {
         self.take(number, intake);
     }
 
-    fn translate(
-        &mut self,
-        format: &'static dyn EventFormat,
-        rows: Vec<crate::platform::events::RawRow>,
-    ) {
+    fn translate(&mut self, format: &dyn EventFormat, rows: Vec<crate::platform::events::RawRow>) {
         let mut translated = Translated::default();
         format.translate(rows, &mut translated);
         self.usage.extend(translated.usage);
         self.spans.extend(translated.spans);
+        self.grants.extend(translated.grants);
         let remarks = translated.remarks.into_iter();
         self.remarks.extend(remarks.map(|(text, events)| Remark { text, events }));
     }
@@ -422,6 +437,22 @@ impl Raw {
             self.warnings.push(Diagnostic::warning("evidence", message));
         }
     }
+}
+
+/// The log formats of the files, by kind.
+fn formats(
+    files: &[Classified],
+    settings: &Arc<Settings>,
+) -> BTreeMap<&'static str, Arc<dyn EventFormat>> {
+    let mut formats = BTreeMap::new();
+    for file in files {
+        if let Some(KindName::Platform(platform, kind)) = file.kind
+            && let Some(format) = platform.events(kind, settings)
+        {
+            formats.entry(kind.id).or_insert(format);
+        }
+    }
+    formats
 }
 
 /// SHA-256 of a file as stored.

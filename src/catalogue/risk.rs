@@ -21,7 +21,7 @@ pub struct Escalation {
     pub name: Str,
     /// What is gained: `self-escalation`, `principal-access`, `new-passrole`, `existing-passrole`.
     pub category: Str,
-    /// All are needed together.
+    /// All are needed together. Each is an action, a pattern of actions, or alternatives between `|`.
     pub permissions: Vec<Str>,
     /// Where the fact comes from.
     pub source: Str,
@@ -73,14 +73,19 @@ pub fn escalations(platform: &str) -> &'static [Escalation] {
     }
 }
 
-/// Whether an action carries a risk tag. Names are compared without case.
-pub fn has_risk(platform: &str, action: &str, risk: Risk) -> bool {
+/// The risk tags of an action in a platform's file of them. Names are compared without case.
+pub fn risks(platform: &str, action: &str) -> &'static [Risk] {
     static AWS: OnceLock<BTreeMap<String, Vec<Risk>>> = OnceLock::new();
     let tags = match platform {
         "aws" => AWS.get_or_init(|| tags(AWS_TAGS)),
-        _ => return false,
+        _ => return &[],
     };
-    tags.get(&action.to_ascii_lowercase()).is_some_and(|risks| risks.contains(&risk))
+    tags.get(&action.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+}
+
+/// Whether an action carries a risk tag in a platform's file.
+pub fn has_risk(platform: &str, action: &str, risk: Risk) -> bool {
+    risks(platform, action).contains(&risk)
 }
 
 fn tags(text: &str) -> BTreeMap<String, Vec<Risk>> {
@@ -109,7 +114,7 @@ fn tags(text: &str) -> BTreeMap<String, Vec<Risk>> {
 /// lacks are left out, because nobody can be granted it.
 #[derive(Debug, Default)]
 pub struct EscalationIndex {
-    sets: Vec<(&'static Escalation, Vec<ActionId>)>,
+    sets: Vec<(&'static Escalation, Vec<ActionSet>)>,
     /// Union of all permissions that change something; reads among them only help to find a target.
     pub actions: ActionSet,
 }
@@ -120,14 +125,14 @@ impl EscalationIndex {
         let mut index = EscalationIndex::default();
         for platform in platforms {
             for method in escalations(platform) {
-                let ids: Option<Vec<ActionId>> =
-                    method.permissions.iter().map(|name| catalogue.id(platform, name)).collect();
-                if let Some(mut ids) = ids {
-                    ids.sort_unstable();
-                    let changing = |id: &&ActionId| !catalogue.entry(**id).level.is_read();
-                    index.actions.extend(ids.iter().filter(changing).copied());
-                    index.sets.push((method, ids));
+                let needs = method.permissions.iter().map(|name| need(catalogue, platform, name));
+                let needs: Vec<ActionSet> = needs.collect();
+                if needs.iter().any(ActionSet::is_empty) {
+                    continue;
                 }
+                let changing = |id: &ActionId| !catalogue.entry(*id).level.is_read();
+                index.actions.extend(needs.iter().flatten().filter(changing));
+                index.sets.push((method, needs));
             }
         }
         // Smaller sets first, so that a set which contains a satisfied one is dropped.
@@ -137,20 +142,42 @@ impl EscalationIndex {
         index
     }
 
-    /// The smallest sets that the actions satisfy: none contains another.
-    pub fn satisfied(&self, granted: &ActionSet) -> Vec<(&'static Escalation, &[ActionId])> {
-        let mut found: Vec<(&'static Escalation, &[ActionId])> = Vec::new();
-        for (method, ids) in &self.sets {
-            let holds = ids.iter().all(|id| granted.contains(*id));
-            let smaller = |(_, held): &(&Escalation, &[ActionId])| {
+    /// The smallest sets that the actions satisfy: none contains another. Of alternatives the first by number
+    /// stands in the answer, which is sorted.
+    pub fn satisfied(&self, granted: &ActionSet) -> Vec<(&'static Escalation, Vec<ActionId>)> {
+        let mut found: Vec<(&'static Escalation, Vec<ActionId>)> = Vec::new();
+        for (method, needs) in &self.sets {
+            let held: Option<Vec<ActionId>> =
+                needs.iter().map(|need| first_common(need, granted)).collect();
+            let Some(mut ids) = held else { continue };
+            ids.sort_unstable();
+            ids.dedup();
+            let smaller = |(_, held): &(&Escalation, Vec<ActionId>)| {
                 held.iter().all(|id| ids.binary_search(id).is_ok())
             };
-            if holds && !found.iter().any(smaller) {
+            if !found.iter().any(smaller) {
                 found.push((method, ids));
             }
         }
         found
     }
+}
+
+/// The actions that meet one need of a set.
+fn need(catalogue: &RunCatalogue, platform: &str, text: &str) -> ActionSet {
+    let mut set = ActionSet::new();
+    for name in text.split('|') {
+        if name.contains(['*', '?']) {
+            set |= &*catalogue.expand(platform, name);
+        } else {
+            set.extend(catalogue.id(platform, name));
+        }
+    }
+    set
+}
+
+fn first_common(need: &ActionSet, granted: &ActionSet) -> Option<ActionId> {
+    need.iter().find(|id| granted.contains(*id))
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ pub struct Entry {
     pub platform: Str,
     /// Name in the catalogue's spelling.
     pub name: Str,
-    /// Prefix before the first `:` (the whole name if there is none).
+    /// The service that it belongs to: the prefix before the first `:` (the whole name if there is none) unless
+    /// the platform says otherwise.
     pub service: Str,
     /// Number of the service, for comparing without text.
     pub service_number: u32,
@@ -27,6 +28,8 @@ pub struct Entry {
     /// Whether the platform's log marks the call as a read; `None` if that is not certain, so that only a log of
     /// reads and changes both covers it.
     pub log_reads: Option<bool>,
+    /// What it can lead to.
+    pub risks: Vec<super::risk::Risk>,
     /// Log class that the platform gives it, as an index into [`RunCatalogue::classes`].
     pub class: u16,
     /// Whether a catalogue lists it, rather than only the evidence.
@@ -57,8 +60,12 @@ pub struct RunCatalogue {
 }
 
 /// What a platform says of an action beyond its catalogue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// The service that the action belongs to, where it is not the prefix before the first `:`.
+    pub service: Option<Str>,
+    /// What it can lead to.
+    pub risks: Vec<super::risk::Risk>,
     /// Log class, such as `management` or `data:AWS::S3::Object`.
     pub class: Str,
     /// Whether it touches data.
@@ -99,14 +106,16 @@ impl RunCatalogue {
         extra.sort_unstable();
         extra.dedup();
         for (platform, name) in extra {
-            let service: Str = name.split_once(':').map_or(&**name, |(prefix, _)| prefix).into();
+            let fact = facts(platform, name, None);
+            let service: Str = fact.service.clone().unwrap_or_else(|| {
+                name.split_once(':').map_or(&**name, |(prefix, _)| prefix).into()
+            });
             let is_pattern = name.contains(['*', '?']);
             let lower: Str = service.to_ascii_lowercase().into();
             let catalogued = run.catalogued.contains(&(platform.clone(), lower));
             if run.id(platform, name).is_some() || (is_pattern && (catalogued || &**name == "*")) {
                 continue;
             }
-            let fact = facts(platform, name, None);
             let level = AccessLevel::Unknown;
             run.push((platform, name, level, None), &service, fact, &mut classes);
         }
@@ -149,6 +158,7 @@ impl RunCatalogue {
             level,
             touches_data: facts.touches_data,
             log_reads: facts.log_reads,
+            risks: facts.risks,
             class,
             is_known: index.is_some(),
             is_pattern: name.contains(['*', '?']),
@@ -253,7 +263,10 @@ impl RunCatalogue {
         let prefix = pattern.split_once(':').map(|(prefix, _)| prefix);
         match prefix {
             // A service prefix without wildcard confines the search.
-            Some(prefix) if !prefix.contains(['*', '?']) => {
+            Some(prefix)
+                if !prefix.contains(['*', '?'])
+                    && self.services.contains_key(&(platform.into(), prefix.into())) =>
+            {
                 self.service(platform, prefix).iter().filter(matches).collect()
             }
             _ => self.platform(platform).iter().filter(matches).collect(),
@@ -269,9 +282,7 @@ mod tests {
         let seen: Vec<(Str, Str)> = seen.iter().map(|(p, a)| ((*p).into(), (*a).into())).collect();
         let facts = |_: &str, _: &str, _: Option<&super::super::Action>| Facts {
             class: "management".into(),
-            touches_data: false,
-            level: None,
-            log_reads: None,
+            ..Facts::default()
         };
         RunCatalogue::build(&[("aws".into(), Catalogue::aws())], &seen, &facts)
     }

@@ -15,7 +15,7 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
-    if gap.is_admin || gap.grants.actions.is_disjoint(&analysis.escalation.actions) {
+    if gap.is_admin || gap.grants.actions.is_disjoint(&analysis.input.escalation.actions) {
         return;
     }
     let mut certain = ActionSet::new();
@@ -28,11 +28,13 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         .filter(|row| matches!(row.status, Status::Used | Status::OutOfScope | Status::Stale))
         .flat_map(|row| row.actions.iter().copied())
         .collect();
-    for (method, ids) in analysis.escalation.satisfied(&gap.grants.actions) {
+    for (method, ids) in analysis.input.escalation.satisfied(&gap.grants.actions) {
         // Assuming one named role is what roles are for; any role is another matter (docs/escalation.md).
         let is_any_role = |row: &crate::model::GrantRow| row.is_unlimited();
         if &*method.id == "aws.sts-001"
-            && !gap.grants.rows.iter().any(|row| is_any_role(row) && row.actions.contains(ids[0]))
+            && !gap.grants.rows.iter().any(|row| {
+                is_any_role(row) && ids.first().is_some_and(|id| row.actions.contains(*id))
+            })
         {
             continue;
         }
@@ -44,7 +46,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                 ids.iter().any(|id| row.actions.contains(*id))
             })
             .collect();
-        let names = names(analysis, ids);
+        let names = names(analysis, &ids);
         let may = if is_open { "may apply, a condition or a missing policy decides: " } else { "" };
         let times = if ids.iter().all(|id| used.contains(*id)) { ", all used" } else { "" };
         let list = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::shared::{and_more, grant_proofs, intent_proof};
 use super::{Draft, Kind, Severity, Sink};
-use crate::catalogue::risk::{Risk, has_risk};
+use crate::catalogue::risk::Risk;
 use crate::gap::{Analysis, IdentityGap, within};
 use crate::intent::{Intent, Spot};
 use crate::model::{AccessLevel, ActionId, ConditionClass, GrantRow, Str};
@@ -131,8 +131,8 @@ fn sensitive_actions(analysis: &Analysis<'_>, row: &GrantRow, has_labels: bool) 
         .iter()
         .filter(|id| {
             let entry = analysis.input.catalogue.entry(*id);
-            let is_secret = has_risk(&entry.platform, &entry.name, Risk::CredentialExposure)
-                || (has_risk(&entry.platform, &entry.name, Risk::DataAccess)
+            let is_secret = entry.risks.contains(&Risk::CredentialExposure)
+                || (entry.risks.contains(&Risk::DataAccess)
                     && matches!(&*entry.service, "secretsmanager" | "ssm"));
             // What takes no resource has no class of data that a condition could name.
             if !entry.takes_resource {

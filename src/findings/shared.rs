@@ -239,7 +239,7 @@ pub(super) fn push_unused(
 
 /// Severity rule of unused permissions and services (their pages, "Severity").
 pub(super) fn severity_of_unused(analysis: &Analysis<'_>, actions: &[ActionId]) -> super::Severity {
-    let escalates = |id: &ActionId| analysis.escalation.actions.contains(*id);
+    let escalates = |id: &ActionId| analysis.input.escalation.actions.contains(*id);
     if actions.iter().any(|id| manages(analysis, *id) || escalates(id)) {
         super::Severity::High
     } else if actions.len() >= 20 || actions.iter().any(|id| matters(analysis, *id)) {

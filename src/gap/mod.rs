@@ -57,6 +57,8 @@ pub struct Input<'a> {
     pub catalogue: &'a RunCatalogue,
     /// Evaluators by platform.
     pub evaluators: &'a BTreeMap<Str, Box<dyn Evaluator>>,
+    /// Escalation sets.
+    pub escalation: &'a EscalationIndex,
     /// Intents, in the order of identities.
     pub intents: &'a [Option<Intent>],
     /// The configuration that they come from.
@@ -85,6 +87,12 @@ impl Frame<'_> {
     fn evaluator(&self, platform: &str) -> Option<&dyn Evaluator> {
         self.evaluators.get(platform).map(AsRef::as_ref)
     }
+
+    /// What an identity's log leaves out by a rule of its own.
+    fn unlogged(&self, identity: &Identity) -> ActionSet {
+        let evaluator = self.evaluator(&identity.platform);
+        evaluator.map_or_else(ActionSet::new, |one| one.unlogged(identity, self.catalogue))
+    }
 }
 
 /// Judges identities. The result is in the order of `input.identities`; of those that are not `judged` only
@@ -108,11 +116,7 @@ pub fn run(input: &Input<'_>, judged: &[bool]) -> Vec<IdentityGap> {
     let ranges = usage_ranges(input.usage);
     let levels: Vec<(AccessLevel, ActionSet)> =
         AccessLevel::ALL.iter().map(|level| (*level, input.catalogue.level(*level))).collect();
-    let platforms: BTreeSet<&str> =
-        input.identities.iter().map(|identity| &*identity.platform).collect();
-    let platforms: Vec<&str> = platforms.into_iter().collect();
-    let escalation = EscalationIndex::new(input.catalogue, &platforms);
-    let weights = score::Weights::new(input.catalogue, &escalation);
+    let weights = score::Weights::new(input.catalogue, input.escalation);
     (0..input.identities.len())
         .into_par_iter()
         .map(|number| {
@@ -279,8 +283,6 @@ pub struct Analysis<'a> {
     pub credentials: &'a [Credential],
     /// Links, sorted.
     pub links: &'a [Link],
-    /// Escalation sets.
-    pub escalation: EscalationIndex,
     /// Printed paths of the input files, by number.
     pub paths: &'a [String],
 }

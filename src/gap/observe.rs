@@ -122,18 +122,19 @@ impl Observer {
     }
 
     /// What is observed of an identity's actions: disjoint groups that together are `actions`, leaving out
-    /// those of which nothing is observed. Resource-limited claims are not in it, see [`Observer::limited`].
+    /// those of which nothing is observed. No log speaks of `unlogged`. Resource-limited claims are not in it, see [`Observer::limited`].
     pub fn groups(
         &self,
         identity: &Identity,
         actions: &ActionSet,
         own: &ActionSet,
+        unlogged: &ActionSet,
     ) -> Vec<(ActionSet, Observed)> {
         let key = (identity.platform.clone(), identity.account.clone());
         let mut groups: Vec<(ActionSet, Observed)> = Vec::new();
         let mut rest = actions.clone();
         for (set, observed) in self.accounts.get(&key).map_or(&[][..], |account| &account.groups) {
-            let mine = &rest & set;
+            let mine = &(&rest & set) - unlogged;
             if !mine.is_empty() {
                 rest -= &mine;
                 groups.push((mine, observed.clone()));
@@ -141,8 +142,11 @@ impl Observer {
         }
         groups.push((rest, Observed::default()));
         for claim in self.identities.get(&identity.id).map_or(&[][..], Vec::as_slice) {
-            let speaks_of =
+            let mut speaks_of =
                 if claim.own_policies_only { &claim.actions & own } else { claim.actions.clone() };
+            if is_log(claim.source) {
+                speaks_of -= unlogged;
+            }
             groups = groups
                 .into_iter()
                 .flat_map(|(set, observed)| {
@@ -199,6 +203,10 @@ impl Observer {
     pub fn attempts(&self, identity: &Identity) -> &[(ActionSet, Intervals)] {
         self.attempts.get(&identity.id).map_or(&[], Vec::as_slice)
     }
+}
+
+fn is_log(source: Source) -> bool {
+    matches!(source, Source::StatedLog | Source::InferredLog)
 }
 
 fn compile(claim: &Claim, actions: ActionSet) -> Compiled {
@@ -339,6 +347,8 @@ mod tests {
             },
             touches_data: false,
             level: None,
+            service: None,
+            risks: Vec::new(),
             log_reads: crate::platform::aws::classes::log_reads(
                 name,
                 action.map_or(crate::model::AccessLevel::Unknown, |action| action.level),
@@ -376,7 +386,7 @@ mod tests {
         let observer = Observer::new(claims, &catalogue, &accounts);
         let id = catalogue.id("aws", action).unwrap();
         let set = ActionSet::from_iter([id]);
-        let groups = observer.groups(&identity(), &set, &set);
+        let groups = observer.groups(&identity(), &set, &set, &ActionSet::new());
         groups.into_iter().map(|(_, seen)| seen.covered).next().unwrap_or_default()
     }
 

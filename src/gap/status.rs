@@ -129,7 +129,8 @@ impl Judge<'_> {
 
     fn groups(&self, actions: &ActionSet, own: &ActionSet) -> Vec<Group> {
         let mut out = Vec::new();
-        for (set, observed) in self.frame.observer.groups(self.identity, actions, own) {
+        let unlogged = self.frame.unlogged(self.identity);
+        for (set, observed) in self.frame.observer.groups(self.identity, actions, own, &unlogged) {
             let mut rest = set;
             for (since, policy) in &self.grants.since {
                 let young = &rest & policy;

@@ -3,7 +3,8 @@
 use super::Window;
 use crate::catalogue::Entry;
 use crate::intent::{Beyond, Breach, Extent, Intent, Within};
-use crate::model::{Glob, GrantRow, ScopeSet, Str, UsageRow};
+use crate::model::{GrantRow, ScopeSet, Str, UsageRow};
+use crate::platform;
 
 /// In which respects a use in the window is outside of the intent; `None` if it is in none.
 pub(super) fn breaches(
@@ -42,10 +43,9 @@ pub(super) fn beyond(intent: &Intent, entry: &Entry, row: &GrantRow) -> Vec<Beyo
     }
 }
 
-/// Whether a pattern can name a resource of the action's platform: a label that is meant for another platform's
-/// resources says nothing about a grant on `*`. On AWS resources have ARNs.
+/// Whether a pattern can name a resource of the action's platform.
 pub fn is_resource_of(entry: &Entry, pattern: &str) -> bool {
-    &*entry.platform != "aws" || Glob::new("arn:*").intersects(&Glob::new(pattern))
+    platform::by_id(&entry.platform).is_none_or(|platform| platform.names_resource(pattern))
 }
 
 /// Patterns of actions that the intent allows.

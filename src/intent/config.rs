@@ -6,7 +6,7 @@
 use super::hours::Hours;
 use super::sections;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Glob, Str, Time};
+use crate::model::{Glob, Settings, Str, Time, ToolRule};
 
 /// A line and column of the configuration, both from 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +80,8 @@ pub struct Config {
     pub agents: Vec<AgentRule>,
     /// Names of clusters by where their evidence lies.
     pub clusters: Vec<ClusterRule>,
+    /// What tools do and touch.
+    pub tools: Vec<ToolRule>,
     /// Accepted findings.
     pub waivers: Vec<Waiver>,
     /// The gate of `check`.
@@ -102,6 +104,7 @@ impl Default for Config {
             environments: Vec::new(),
             agents: Vec::new(),
             clusters: Vec::new(),
+            tools: Vec::new(),
             waivers: Vec::new(),
             gate: Gate::default(),
         }
@@ -127,6 +130,13 @@ impl Config {
             spot.column,
             length,
         )
+    }
+
+    /// What the platforms' readers need to know of it.
+    pub fn settings(&self) -> Settings {
+        let agent =
+            |rule: &AgentRule| (rule.name.clone(), rule.paths.clone(), rule.servers.clone());
+        Settings { tools: self.tools.clone(), agents: self.agents.iter().map(agent).collect() }
     }
 
     /// Rank of a sensitivity, 0 for the least sensitive.

@@ -11,6 +11,7 @@ pub mod interval;
 pub mod link;
 pub mod pattern;
 pub mod place;
+pub mod settings;
 pub mod time;
 pub mod usage;
 
@@ -22,6 +23,7 @@ pub use interval::Intervals;
 pub use link::Link;
 pub use pattern::Glob;
 pub use place::{At, FileId, Place};
+pub use settings::{Settings, ToolRule};
 pub use time::{Slot, Time};
 pub use usage::{Bounded, Outcome, ScopeSet, UsageRow};
 

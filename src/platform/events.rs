@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 
 use crate::model::{Bounded, Place, Time, UsageRow};
 
-use super::LogSpan;
+use super::{LogSpan, LoggedGrant};
 
 /// One wanted field of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,13 +39,10 @@ pub enum Layout {
     /// One record a line, concatenated or pretty-printed objects, a bare array, or the array under one of
     /// these top-level keys. The reader tells them apart by the first bytes.
     Records(&'static [&'static str]),
-    /// Anything else: the function finds the records in the whole text and hands over each one's bytes with
-    /// its number from 1. An error ends the file; records handed over before stay.
-    Unwrap(Unwrap),
+    /// Anything else: [`EventFormat::unwrap`] finds the records in the whole text, or makes them of what lies
+    /// apart in it (a call and its answer).
+    Unwrap,
 }
-
-/// Finds the records in a text. Calls `each(record number, record bytes)`.
-pub type Unwrap = fn(text: &[u8], each: &mut dyn FnMut(u64, &[u8])) -> Result<(), UnwrapError>;
 
 /// Why a wrapped log could not be read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,6 +212,8 @@ pub struct Translated {
     pub usage: Vec<UsageRow>,
     /// Coverage as seen.
     pub spans: Vec<LogSpan>,
+    /// Grants that the log names: see [`LoggedGrant`].
+    pub grants: Vec<LoggedGrant>,
     /// Counted remarks, such as `unmapped event x:Y` or `unknown error code Z`: text and number of events.
     pub remarks: Vec<(String, u64)>,
 }
@@ -231,7 +230,25 @@ pub trait EventFormat: Sync {
     fn fields(&self) -> &'static [Field];
 
     /// Makes the key, time and id of one record.
-    fn event<'a>(&self, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort;
+    ///
+    /// `context` is the name that the configuration or the path gives the place that the file is from
+    /// ([`super::Document::context`]). What distinguishes identities must become part of the key.
+    fn event<'a>(&self, context: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort;
+
+    /// Finds the records in a text whose layout is [`Layout::Unwrap`]: calls `each(record number, record bytes)`
+    /// with numbers from 1, each record one JSON object.
+    ///
+    /// # Errors
+    /// What is wrong and where. It ends the file; records handed over before stay.
+    fn unwrap(
+        &self,
+        context: &str,
+        text: &[u8],
+        each: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<(), UnwrapError> {
+        let _ = (context, text, each);
+        Ok(())
+    }
 
     /// Says what the aggregated keys mean. Called once, with rows in key order.
     fn translate(&self, rows: Vec<RawRow>, out: &mut Translated);

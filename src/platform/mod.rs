@@ -11,9 +11,11 @@
 //!
 //! Adding a platform: `CONTRIBUTING.md`, "A platform".
 
+pub mod agent;
 pub mod aws;
 pub mod events;
 pub mod generic;
+pub mod kubernetes;
 
 use std::sync::Arc;
 
@@ -21,8 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Action, Catalogue, Facts, RunCatalogue};
 use crate::model::{
-    AccessLevel, Claim, Credential, GrantSet, Identity, Intervals, Layer, Link, Place, Str, Time,
-    UsageRow,
+    AccessLevel, ActionSet, Claim, Credential, GrantSet, Identity, Intervals, Layer, Link, Place,
+    Settings, Str, Time, UsageRow,
 };
 
 /// The platforms, in the order in which reports list them.
@@ -82,6 +84,9 @@ pub struct Document<'a> {
     pub file: u32,
     /// Its path as printed, `/`-separated.
     pub path: &'a str,
+    /// The name that the configuration gives the cluster or agent that the file is from (`clusters:`,
+    /// `agents:`), else a name made of its path argument; empty where neither says.
+    pub context: &'a str,
     /// Its text: decompressed, without a byte-order mark. Valid UTF-8 unless the kind is binary.
     pub bytes: &'a [u8],
 }
@@ -162,6 +167,54 @@ pub struct LogSpan {
     pub files: u64,
 }
 
+/// A grant that a log names beside its events: the binding that allowed a call, the tools that a model was
+/// offered. It is partial evidence: what no event names may be granted too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LoggedGrant {
+    /// Platform id.
+    pub platform: Str,
+    /// Identity id.
+    pub identity: Str,
+    /// Action, or a pattern of actions.
+    pub action: Str,
+    /// Resource pattern, `*` for any.
+    pub resource: Str,
+    /// What names it: a binding and role, a list of tools.
+    pub by: Str,
+    /// Facts for the platform's estate, in its own words.
+    pub detail: Str,
+    /// When it was first named.
+    pub first: Option<Time>,
+    /// Where it was first named.
+    pub place: Option<Place>,
+}
+
+/// A fact about an action (a tool) that an analyst should know whatever its use.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ToolNote {
+    /// What it is.
+    pub kind: ToolNoteKind,
+    /// Platform id.
+    pub platform: Str,
+    /// The action.
+    pub action: Str,
+    /// The identity, where it is one's.
+    pub identity: Option<Str>,
+    /// What was found, one sentence.
+    pub text: Str,
+    /// Where: for a change, the earlier and the later list.
+    pub places: Vec<Place>,
+}
+
+/// What a [`ToolNote`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ToolNoteKind {
+    /// Its description or schema differs between two lists.
+    Changed,
+    /// What its server says of it does not fit its name and arguments.
+    HintContradicts,
+}
+
 /// What the logs of a run showed, for [`Estate::finish`].
 #[derive(Debug, Clone, Default)]
 pub struct LogSummary {
@@ -169,6 +222,8 @@ pub struct LogSummary {
     pub usage: Vec<UsageRow>,
     /// Coverage as seen, sorted.
     pub spans: Vec<LogSpan>,
+    /// Grants that logs name, sorted.
+    pub grants: Vec<LoggedGrant>,
     /// Times for which a log file is known to be damaged: `(platform, account or "", span)`.
     pub damaged: Vec<(Str, Str, Intervals)>,
     /// The time as of which the report is made.
@@ -194,6 +249,8 @@ pub struct Tables {
     pub usage: Vec<UsageRow>,
     /// Access levels that the evidence states: `(platform, action, level)`.
     pub levels: Vec<(Str, Str, AccessLevel)>,
+    /// Facts about tools.
+    pub tool_notes: Vec<ToolNote>,
     /// Facts about the evidence as a whole: contradictions, incomplete exports, holes.
     pub notes: Vec<(Option<Place>, String)>,
 }
@@ -293,6 +350,13 @@ pub trait Evaluator: Send + Sync {
     /// Whether a request would be allowed, and by which statement.
     fn decide(&self, request: &Request<'_>) -> Answer;
 
+    /// Actions of an identity that its log leaves out by a rule of its own (an audit policy's level None), on
+    /// at least one resource that it is granted: no claim of a log speaks of them. Called from many threads.
+    fn unlogged(&self, identity: &Identity, catalogue: &RunCatalogue) -> ActionSet {
+        let _ = (identity, catalogue);
+        ActionSet::new()
+    }
+
     /// How many other identities the policy is attached to: `(attached, of which are in groups)`.
     fn shared_with(&self, policy: &str) -> usize;
 }
@@ -312,10 +376,18 @@ pub trait Platform: Sync {
     fn catalogue(&self) -> &'static Catalogue;
 
     /// An empty estate to read documents into.
-    fn estate(&self) -> Box<dyn Estate>;
+    fn estate(&self, settings: &Arc<Settings>) -> Box<dyn Estate>;
 
     /// The reader of a kind of log.
-    fn events(&self, kind: &Kind) -> Option<&'static dyn events::EventFormat>;
+    fn events(&self, kind: &Kind, settings: &Arc<Settings>)
+    -> Option<Arc<dyn events::EventFormat>>;
+
+    /// Whether a pattern of an owner's rule can name a resource of the platform: a label that is meant for
+    /// another platform's resources says nothing about a grant on `*`.
+    fn names_resource(&self, pattern: &str) -> bool {
+        let _ = pattern;
+        true
+    }
 
     /// A read-only script that collects the evidence.
     fn script(&self) -> Option<&'static str>;
@@ -323,7 +395,7 @@ pub trait Platform: Sync {
     /// What the platform says of an action beyond its catalogue: log class, data, access level.
     fn facts(&self, name: &str, action: Option<&Action>) -> Facts {
         let _ = (name, action);
-        Facts { class: "table".into(), touches_data: false, level: None, log_reads: None }
+        Facts { class: "table".into(), ..Facts::default() }
     }
 
     /// What would make a log class visible, in a few words: the switch to turn on.

@@ -117,7 +117,7 @@ impl<'a> Fields<'a> for View<'a> {
 
 /// Reads records.
 pub(crate) struct Engine<'a> {
-    formats: &'a [&'static dyn EventFormat],
+    formats: &'a [&'a dyn EventFormat],
     walkers: Vec<Walker>,
     /// The format of the file at hand.
     pub(crate) format: u16,
@@ -130,6 +130,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) ids: Ids<'a>,
     pub(crate) days: BTreeMap<i64, Day>,
     day: (i64, Day),
+    /// The name of the place that the file at hand is from.
+    pub(crate) context: &'a str,
     /// The file at hand, and what is added to positions in it.
     pub(crate) file: u32,
     pub(crate) base: u64,
@@ -138,7 +140,7 @@ pub(crate) struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     pub(crate) fn new(
-        formats: &'a [&'static dyn EventFormat],
+        formats: &'a [&'a dyn EventFormat],
         slow: bool,
         id_limit: usize,
         spill: &'a Spill,
@@ -159,6 +161,7 @@ impl<'a> Engine<'a> {
             ids: Ids::new(id_limit, spill),
             days: BTreeMap::new(),
             day: (i64::MIN, Day::default()),
+            context: "",
             file: 0,
             base: 0,
             count: FileCount::default(),
@@ -191,7 +194,8 @@ impl<'a> Engine<'a> {
         let view = View { text, ranges: &self.ranges };
         let pending = &mut self.batch[self.filled];
         pending.event.clear();
-        let sort = self.formats[usize::from(self.format)].event(&view, &mut pending.event);
+        let sort =
+            self.formats[usize::from(self.format)].event(self.context, &view, &mut pending.event);
         let time = match (sort, pending.event.time) {
             (Sort::Use, Some(time)) => time,
             (Sort::Use, None) => return self.count.reject(at, "no readable time".to_string()),

@@ -47,7 +47,7 @@ impl Places {
 /// Merges. `places` turns a spot into a place.
 pub(crate) fn merge(
     engines: Vec<Engine<'_>>,
-    formats: &[&'static dyn EventFormat],
+    formats: &[&dyn EventFormat],
     runner: &Runner,
     places: &(dyn Fn(Spot) -> Place + Sync),
 ) -> Merged {
@@ -73,7 +73,7 @@ pub(crate) fn merge(
     let rows: Vec<(u16, RawRow)> =
         runner.install(|| groups.par_iter().zip(&copies).filter_map(build).collect::<Vec<_>>());
     let mut out: Vec<FormatRows> =
-        formats.iter().map(|format| FormatRows { format: *format, rows: Vec::new() }).collect();
+        formats.iter().map(|format| FormatRows { format: format.id(), rows: Vec::new() }).collect();
     for (format, row) in rows {
         if let Some(of_format) = out.get_mut(usize::from(format)) {
             of_format.rows.push(row);

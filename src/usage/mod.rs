@@ -60,7 +60,9 @@ pub struct LogFile<'a> {
     /// Its path as printed.
     pub printed: &'a str,
     /// Its format.
-    pub format: &'static dyn EventFormat,
+    pub format: &'a dyn EventFormat,
+    /// The name of the place that it is from ([`crate::platform::Document::context`]).
+    pub context: &'a str,
 }
 
 /// How to read logs. The defaults serve; tests and benchmarks change them. No value but `max_record`
@@ -124,8 +126,8 @@ pub struct Damage {
 /// The rows of one format.
 #[derive(Clone)]
 pub struct FormatRows {
-    /// The format.
-    pub format: &'static dyn EventFormat,
+    /// The format's id.
+    pub format: &'static str,
     /// Its rows, in key order. A row whose every event is counted by another row has the count 0.
     pub rows: Vec<RawRow>,
 }
@@ -192,7 +194,7 @@ pub fn read_logs(
 fn finish(
     files: &[LogFile<'_>],
     ways: &[Way],
-    formats: &[&'static dyn EventFormat],
+    formats: &[&dyn EventFormat],
     runner: &Runner,
     engines: Vec<Engine<'_>>,
     counts: Vec<Vec<(u32, FileCount)>>,
@@ -336,8 +338,8 @@ fn report(
 }
 
 /// The formats of the files, sorted by id, and which one each file has.
-fn formats_of(files: &[LogFile<'_>]) -> (Vec<&'static dyn EventFormat>, Vec<u16>) {
-    let by_id: BTreeMap<&str, &'static dyn EventFormat> =
+fn formats_of<'a>(files: &[LogFile<'a>]) -> (Vec<&'a dyn EventFormat>, Vec<u16>) {
+    let by_id: BTreeMap<&str, &'a dyn EventFormat> =
         files.iter().map(|file| (file.format.id(), file.format)).collect();
     let numbers: BTreeMap<&str, u16> = by_id.keys().copied().zip(0..).collect();
     let format_of =

@@ -68,14 +68,14 @@ fn same_bytes(files: &[LogFile<'_>], sizes: &[u64]) -> Vec<Option<usize>> {
             by_edge.into_values().filter(|group| group.len() > 1).collect();
         alike.sort_unstable();
         for group in alike {
-            let mut first: HashMap<([u8; 32], &str), usize> = HashMap::new();
+            let mut first: HashMap<([u8; 32], &str, &str), usize> = HashMap::new();
             for at in group {
                 let Some(file) = files.get(at) else { continue };
                 let Some(digest) = digest(file.path) else {
                     continue;
                 };
-                // The same bytes as another format are another log.
-                let known = *first.entry((digest, file.format.id())).or_insert(at);
+                // The same bytes as another format or from another place are another log.
+                let known = *first.entry((digest, file.format.id(), file.context)).or_insert(at);
                 if known != at
                     && let Some(same) = same.get_mut(at)
                 {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::caught;
 use crate::model::{Bounded, Intervals, Outcome, Place, ScopeSet, Str, Time, UsageRow};
-use crate::platform::LogSpan;
+use crate::platform::{LogSpan, LoggedGrant};
 use crate::report::model::Remark;
 
 /// Name of the store's shape.
@@ -33,6 +33,8 @@ pub struct Store {
     pub rows: Vec<UsageRow>,
     /// Coverage as seen.
     pub spans: Vec<LogSpan>,
+    /// Grants that the logs name.
+    pub grants: Vec<LoggedGrant>,
     /// Files behind it: path and SHA-256.
     pub inputs: Vec<(String, String)>,
     /// Counted remarks.
@@ -53,6 +55,8 @@ struct Meta {
     version: String,
     inputs: Vec<(String, String)>,
     spans: Vec<LogSpan>,
+    #[serde(default)]
+    grants: Vec<LoggedGrant>,
     remarks: Vec<Remark>,
     events: u64,
     duplicates: u64,
@@ -70,6 +74,7 @@ pub fn write(store: &Store, out: &mut dyn Write) -> Result<(), String> {
         version: env!("CARGO_PKG_VERSION").to_string(),
         inputs: store.inputs.clone(),
         spans: store.spans.clone(),
+        grants: store.grants.clone(),
         remarks: store.remarks.clone(),
         events: store.events,
         duplicates: store.duplicates,
@@ -205,6 +210,7 @@ pub fn read(bytes: &[u8], file: u32) -> Result<Store, String> {
     Ok(Store {
         rows: crate::audit::merge(rows),
         spans: meta.spans,
+        grants: meta.grants,
         inputs: meta.inputs,
         remarks: meta.remarks,
         events: meta.events,

@@ -22,7 +22,7 @@ use crate::evidence::inflate::Inflater;
 use crate::evidence::{
     self, Compression, Encoding, Progress, SourceError, TextStream, compression_of, hex, positioned,
 };
-use crate::platform::events::{Layout, Unwrap};
+use crate::platform::events::Layout;
 
 /// Text of a file that is unwrapped as a whole, in bytes.
 const UNWRAP_CAP: usize = 512 << 20;
@@ -144,6 +144,7 @@ impl<'a> Worker<'a> {
             return;
         };
         self.engine.format = *format;
+        self.engine.context = log.context;
         self.engine.file = task.file;
         self.engine.base = 0;
         self.engine.count = FileCount::default();
@@ -258,7 +259,7 @@ impl<'a> Worker<'a> {
                 framer.run(text, end, true, &mut self.engine);
                 self.engine.count.by_line = framer.by_line;
             }
-            Layout::Unwrap(unwrap) => self.unwrapped(unwrap, text.get(..end).unwrap_or(&[])),
+            Layout::Unwrap => self.unwrapped(log, text.get(..end).unwrap_or(&[])),
         }
     }
 
@@ -279,7 +280,7 @@ impl<'a> Worker<'a> {
                 text.shrink_to(self.whole_cap());
                 self.text = text;
             }
-            Layout::Unwrap(unwrap) => {
+            Layout::Unwrap => {
                 let mut text = vec![0; 1 << 20];
                 let mut filled = 0;
                 loop {
@@ -295,7 +296,7 @@ impl<'a> Worker<'a> {
                     self.engine.count.failed = Some(reason);
                 } else {
                     text.truncate(filled);
-                    self.unwrapped(unwrap, &text);
+                    self.unwrapped(log, &text);
                 }
             }
         }
@@ -341,12 +342,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Reads the records that the format finds in a text.
-    fn unwrapped(&mut self, unwrap: Unwrap, text: &[u8]) {
+    fn unwrapped(&mut self, log: &LogFile<'_>, text: &[u8]) {
         let longest = self.shared.options.max_record;
         let engine = &mut self.engine;
         let mut record = Vec::new();
         let mut met = 0;
-        let read = unwrap(text, &mut |number, bytes| {
+        let read = log.format.unwrap(log.context, text, &mut |number, bytes| {
             met = number;
             let bytes = bytes.trim_ascii();
             record.clear();

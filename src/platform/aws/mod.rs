@@ -21,10 +21,13 @@ mod scan;
 mod tests;
 pub mod trail;
 
+use std::sync::Arc;
+
 use super::events::EventFormat;
 use super::{Detected, Estate, Kind, Platform, Sample};
+use crate::catalogue::risk::risks;
 use crate::catalogue::{Action, Catalogue, Facts};
-use crate::model::AccessLevel;
+use crate::model::{AccessLevel, Glob, Settings};
 
 /// The AWS platform.
 #[derive(Debug, Clone, Copy)]
@@ -51,16 +54,21 @@ impl Platform for Aws {
         Catalogue::aws()
     }
 
-    fn estate(&self) -> Box<dyn Estate> {
+    fn estate(&self, _: &Arc<Settings>) -> Box<dyn Estate> {
         Box::new(estate::AwsEstate::default())
     }
 
-    fn events(&self, kind: &Kind) -> Option<&'static dyn EventFormat> {
+    fn events(&self, kind: &Kind, _: &Arc<Settings>) -> Option<Arc<dyn EventFormat>> {
         match kind.id {
-            id if id == kinds::CLOUDTRAIL.id => Some(&trail::FORMAT),
-            id if id == kinds::CLOUDTRAIL_WRAPPED.id => Some(&trail::FORMAT_WRAPPED),
+            id if id == kinds::CLOUDTRAIL.id => Some(Arc::new(trail::FORMAT)),
+            id if id == kinds::CLOUDTRAIL_WRAPPED.id => Some(Arc::new(trail::FORMAT_WRAPPED)),
             _ => None,
         }
+    }
+
+    /// On AWS resources have ARNs.
+    fn names_resource(&self, pattern: &str) -> bool {
+        Glob::new("arn:*").intersects(&Glob::new(pattern))
     }
 
     fn script(&self) -> Option<&'static str> {
@@ -70,7 +78,13 @@ impl Platform for Aws {
     fn facts(&self, name: &str, action: Option<&Action>) -> Facts {
         let level = action.map_or(AccessLevel::Unknown, |action| action.level);
         let (class, touches_data) = classes::log_class(name, level);
-        Facts { class, touches_data, level: None, log_reads: classes::log_reads(name, level) }
+        Facts {
+            class,
+            touches_data,
+            log_reads: classes::log_reads(name, level),
+            risks: risks("aws", name).to_vec(),
+            ..Facts::default()
+        }
     }
 
     fn switch(&self, class: &str) -> Option<String> {

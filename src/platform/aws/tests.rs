@@ -34,7 +34,7 @@ struct Run {
 }
 
 fn read(files: &[(&str, &str)]) -> (Box<dyn Estate>, Vec<Intake>) {
-    let mut estate = Aws.estate();
+    let mut estate = Aws.estate(&Default::default());
     let mut intakes = Vec::new();
     for (number, (path, text)) in files.iter().enumerate() {
         let sample = Sample {
@@ -46,7 +46,8 @@ fn read(files: &[(&str, &str)]) -> (Box<dyn Estate>, Vec<Intake>) {
         let detected = Aws.detect(&sample);
         let kind = detected.unwrap_or_else(|| panic!("{path} is of no kind")).kind;
         if kind.role == Role::Document {
-            let document = Document { file: number as u32, path, bytes: text.as_bytes() };
+            let document =
+                Document { file: number as u32, path, context: "", bytes: text.as_bytes() };
             estate.read(kind, &document, &mut intake);
         }
         intakes.push(intake);

@@ -19,8 +19,10 @@ mod usage;
 mod values;
 mod yaml;
 
+use std::sync::Arc;
+
 use crate::catalogue::{Action, Catalogue, Facts};
-use crate::model::AccessLevel;
+use crate::model::{AccessLevel, Settings};
 use crate::platform::{Detected, Estate, Kind, Platform, Role, Sample, events};
 
 pub use values::level_of;
@@ -80,11 +82,11 @@ impl Platform for Generic {
         Catalogue::empty()
     }
 
-    fn estate(&self) -> Box<dyn Estate> {
+    fn estate(&self, _: &Arc<Settings>) -> Box<dyn Estate> {
         Box::new(estate::GenericEstate::default())
     }
 
-    fn events(&self, _: &Kind) -> Option<&'static dyn events::EventFormat> {
+    fn events(&self, _: &Kind, _: &Arc<Settings>) -> Option<Arc<dyn events::EventFormat>> {
         None
     }
 
@@ -102,7 +104,7 @@ impl Platform for Generic {
                 AccessLevel::Read | AccessLevel::Write | AccessLevel::Delete
             ),
             level: Some(level),
-            log_reads: None,
+            ..Facts::default()
         }
     }
 

@@ -15,11 +15,12 @@ mod formats;
 
 /// Reads documents of stated kinds, and finishes.
 fn read(files: &[(&'static Kind, &str)]) -> (Tables, Box<dyn Evaluator>, Vec<Intake>) {
-    let mut estate = Generic.estate();
+    let mut estate = Generic.estate(&Default::default());
     let mut intakes = Vec::new();
     for (number, (kind, text)) in files.iter().enumerate() {
         let mut intake = Intake::default();
-        let document = Document { file: number as u32, path: "table", bytes: text.as_bytes() };
+        let document =
+            Document { file: number as u32, path: "table", context: "", bytes: text.as_bytes() };
         estate.read(kind, &document, &mut intake);
         intakes.push(intake);
     }
@@ -201,6 +202,7 @@ fn the_shared_tables_yield_the_expected_statuses() {
         claims: &tables.claims,
         catalogue: &catalogue,
         evaluators: &[(ID.into(), evaluator)].into(),
+        escalation: &crate::catalogue::risk::EscalationIndex::default(),
         intents: &[],
         config: &crate::intent::Config::default(),
         as_of: Some(as_of),

@@ -217,8 +217,14 @@ fn empty_and_missing_files_are_told() {
     let mut files = logs.files();
     let none = logs.folder.path().join("none");
     assert!(!exists(&none));
-    files.push(LogFile { file: 3, path: &none, printed: "none", format: &SMALL });
-    files.push(LogFile { file: 4, path: logs.folder.path(), printed: "folder", format: &SMALL });
+    files.push(LogFile { file: 3, path: &none, printed: "none", format: &SMALL, context: "" });
+    files.push(LogFile {
+        file: 4,
+        path: logs.folder.path(),
+        printed: "folder",
+        format: &SMALL,
+        context: "",
+    });
     let result = read_logs(&files, &options(), &NoProgress);
     assert_eq!(count(&result), 2);
     assert_eq!(result.files[0].intake, Intake::default());

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::model::At;
 use crate::platform::events::{
-    Field, Fields, Layout, RawEvent, Sort, Take, Translated, Unwrap, UnwrapError, key_parts,
+    Field, Fields, Layout, RawEvent, Sort, Take, Translated, UnwrapError, key_parts,
 };
 
 /// Every kind of field: nested, in arrays, text, scalars, raw, below a raw one.
@@ -42,7 +42,7 @@ struct Small {
 
 static SMALL: Small = Small { id: "small", layout: Layout::Records(&["Records", "Events"]) };
 
-static WRAPPED: Small = Small { id: "wrapped", layout: Layout::Unwrap(quoted as Unwrap) };
+static WRAPPED: Small = Small { id: "wrapped", layout: Layout::Unwrap };
 
 /// Records between backquotes.
 fn quoted(text: &[u8], each: &mut dyn FnMut(u64, &[u8])) -> Result<(), UnwrapError> {
@@ -72,7 +72,16 @@ impl EventFormat for Small {
         FIELDS
     }
 
-    fn event<'a>(&self, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
+    fn unwrap(
+        &self,
+        _: &str,
+        text: &[u8],
+        each: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<(), UnwrapError> {
+        quoted(text, each)
+    }
+
+    fn event<'a>(&self, _: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
         if fields.get(4) == b"skip" {
             return Sort::Skip("told to skip");
         }
@@ -125,6 +134,7 @@ impl Logs {
                 path,
                 printed,
                 format: self.format,
+                context: "",
             })
             .collect()
     }
@@ -151,7 +161,7 @@ fn show(result: &LogResult) -> String {
     }
     for rows in &result.rows {
         for row in &rows.rows {
-            out += &format!("{} {row:?}\n", rows.format.id());
+            out += &format!("{} {row:?}\n", rows.format);
         }
     }
     out + &format!(

@@ -304,8 +304,8 @@ proptest! {
         let at = at % bytes.len();
         bytes[at] = byte;
         for kind in crate::platform::aws::kinds::ALL {
-            let mut estate = Aws.estate();
-            let document = Document { file: 0, path: "x", bytes: &bytes };
+            let mut estate = Aws.estate(&Default::default());
+            let document = Document { file: 0, path: "x", context: "", bytes: &bytes };
             estate.read(kind, &document, &mut Intake::default());
             estate.finish(&LogSummary::default(), &mut Tables::default());
         }

@@ -12,7 +12,7 @@ fn evidence(files: &[(&str, &str)]) -> Evidence {
     for (number, (path, text)) in files.iter().enumerate() {
         let sample = Sample { path, head: text.as_bytes(), is_whole: true };
         let kind = Aws.detect(&sample).unwrap().kind;
-        let document = Document { file: number as u32, path, bytes: text.as_bytes() };
+        let document = Document { file: number as u32, path, context: "", bytes: text.as_bytes() };
         let mut intake = Intake::default();
         read_document(&mut evidence, kind, &document, &mut intake);
         assert_eq!(intake.rejected_count, 0, "{path}: {:?}", intake.rejected);

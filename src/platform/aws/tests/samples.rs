@@ -133,8 +133,8 @@ fn no_cut_of_a_sample_is_a_panic() {
         };
         for cut in (0..64).map(|part| text.len() * part / 64) {
             let head = String::from_utf8_lossy(&text.as_bytes()[..cut]).into_owned();
-            let mut estate = Aws.estate();
-            let document = Document { file: 0, path: &path, bytes: head.as_bytes() };
+            let mut estate = Aws.estate(&Default::default());
+            let document = Document { file: 0, path: &path, context: "", bytes: head.as_bytes() };
             let mut intake = Intake::default();
             estate.read(kind, &document, &mut intake);
             estate.finish(&LogSummary::default(), &mut Tables::default());

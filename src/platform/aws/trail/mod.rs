@@ -43,7 +43,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::Time;
 use crate::platform::events::{
-    EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated,
+    EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated, UnwrapError,
 };
 
 use fields::{self as f, Record};
@@ -60,10 +60,10 @@ pub struct CloudTrail {
 }
 
 /// Records as they are: a delivery's `Records` array, one record a line, an array, or concatenated objects.
-pub static FORMAT: CloudTrail = CloudTrail { wrapped: false };
+pub const FORMAT: CloudTrail = CloudTrail { wrapped: false };
 
 /// Records within another product's wrapping (`layout`).
-pub static FORMAT_WRAPPED: CloudTrail = CloudTrail { wrapped: true };
+pub const FORMAT_WRAPPED: CloudTrail = CloudTrail { wrapped: true };
 
 impl EventFormat for CloudTrail {
     fn id(&self) -> &'static str {
@@ -71,18 +71,23 @@ impl EventFormat for CloudTrail {
     }
 
     fn layout(&self) -> Layout {
-        if self.wrapped {
-            Layout::Unwrap(layout::unwrap)
-        } else {
-            Layout::Records(&["Records", "records"])
-        }
+        if self.wrapped { Layout::Unwrap } else { Layout::Records(&["Records", "records"]) }
     }
 
     fn fields(&self) -> &'static [Field] {
         f::FIELDS
     }
 
-    fn event<'a>(&self, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
+    fn unwrap(
+        &self,
+        _: &str,
+        text: &[u8],
+        each: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<(), UnwrapError> {
+        layout::unwrap(text, each)
+    }
+
+    fn event<'a>(&self, _: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
         let fields = &Record::new(fields);
         if let Some(sort) = left_out(fields) {
             return sort;

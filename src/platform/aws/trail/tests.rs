@@ -40,7 +40,7 @@ pub(super) fn extract(record: &Value) -> Extracted {
 pub(super) fn event(record: &Value) -> (Sort, RawEvent) {
     let fields = extract(record);
     let mut event = RawEvent::default();
-    let sort = FORMAT.event(&&fields, &mut event);
+    let sort = FORMAT.event("", &&fields, &mut event);
     (sort, event)
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::scope::patterns;
 use super::tests::{ROLE, event, record, shared, text, translated};
 use super::*;
-use crate::platform::events::{Layout, Sort};
+use crate::platform::events::{EventFormat, Sort};
 
 fn call() -> Value {
     record(json!({"eventSource": "s3.amazonaws.com", "eventName": "GetBucketAcl",
@@ -15,15 +15,13 @@ fn call() -> Value {
 
 fn unwrapped(body: &[u8]) -> Vec<Value> {
     assert!(needs_unwrap(&body[..body.len().min(300)]), "{}", String::from_utf8_lossy(body));
-    let Layout::Unwrap(unwrap) = FORMAT_WRAPPED.layout() else {
-        panic!("the wrapped format unwraps");
-    };
     let mut out = Vec::new();
-    unwrap(body, &mut |number, bytes| {
-        assert_eq!(number, out.len() as u64 + 1);
-        out.push(serde_json::from_slice(bytes).unwrap_or(Value::Null));
-    })
-    .unwrap();
+    FORMAT_WRAPPED
+        .unwrap("", body, &mut |number, bytes| {
+            assert_eq!(number, out.len() as u64 + 1);
+            out.push(serde_json::from_slice(bytes).unwrap_or(Value::Null));
+        })
+        .unwrap();
     out
 }
 
@@ -184,16 +182,13 @@ fn logstash_records_have_another_time() {
 
 #[test]
 fn broken_wrappings_say_where() {
-    let Layout::Unwrap(unwrap) = FORMAT_WRAPPED.layout() else {
-        panic!("the wrapped format unwraps");
-    };
     let body = format!(r#"{{"detail":{}}}{{"detail":{{"a"#, call());
     let mut found = 0;
-    let error = unwrap(body.as_bytes(), &mut |_, _| found += 1).unwrap_err();
+    let error = FORMAT_WRAPPED.unwrap("", body.as_bytes(), &mut |_, _| found += 1).unwrap_err();
     assert_eq!(found, 1);
     assert_eq!(&body[error.offset..], r#"{"detail":{"a"#);
     let table = "User ID,Event\n\"{'type': 'IAMUser'}\",x\n";
-    assert!(unwrap(table.as_bytes(), &mut |_, _| {}).is_err());
+    assert!(FORMAT_WRAPPED.unwrap("", table.as_bytes(), &mut |_, _| {}).is_err());
 }
 
 fn scopes(source: &str, event: &str, parameters: Value, resources: Value) -> Vec<String> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::tests::{ROLE, actions, event, read, record, scope, translated};
 use super::*;
 use crate::model::Outcome;
-use crate::platform::events::{EventFormat, Layout, Translated};
+use crate::platform::events::{EventFormat, Translated};
 
 #[test]
 fn trap_01_a_session_is_credited_to_its_role_with_path() {
@@ -311,10 +311,8 @@ proptest! {
     ) {
         let body = parts.concat().into_bytes();
         let _ = needs_unwrap(&body);
-        if let Layout::Unwrap(unwrap) = FORMAT_WRAPPED.layout() {
-            let mut records = 0_u64;
-            let _ = unwrap(&body, &mut |_, _| records += 1);
-            prop_assert!(records <= body.len() as u64);
-        }
+        let mut records = 0_u64;
+        let _ = FORMAT_WRAPPED.unwrap("", &body, &mut |_, _| records += 1);
+        prop_assert!(records <= body.len() as u64);
     }
 }

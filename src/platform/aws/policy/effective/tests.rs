@@ -12,9 +12,7 @@ pub(super) fn run() -> &'static (RunCatalogue, Compiled) {
     RUN.get_or_init(|| {
         let facts = |_: &str, _: &str, _: Option<&crate::catalogue::Action>| Facts {
             class: "management".into(),
-            touches_data: false,
-            level: None,
-            log_reads: None,
+            ..Facts::default()
         };
         let seen = [("aws".into(), "newsvc:DoIt".into())];
         let run = RunCatalogue::build(&[("aws".into(), Catalogue::aws())], &seen, &facts);

@@ -1,0 +1,22 @@
+//! The kinds of Kubernetes files.
+
+use crate::platform::{Kind, Role};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = ($id:literal, $what:literal, $role:expr);)*) => {
+        $($(#[$doc])* pub static $name: Kind = Kind { id: $id, what: $what, role: $role };)*
+        /// All kinds, in the order in which lists print them.
+        pub static ALL: &[&Kind] = &[$(&$name),*];
+    };
+}
+
+kinds! {
+    /// Objects as YAML documents or JSON: RBAC, service accounts, workloads, audit policies, `aws-auth`.
+    OBJECTS = ("kubernetes-objects", "Kubernetes objects", Role::Document);
+    /// One `audit.k8s.io` event a line, an array, or an `EventList`.
+    AUDIT = ("kubernetes-audit", "Kubernetes audit events", Role::Events);
+    /// Audit events within another product's wrapping: EKS, AKS, OpenShift logging, OTLP, collectors.
+    AUDIT_WRAPPED = ("kubernetes-audit-wrapped", "Kubernetes audit events in a wrapping", Role::Events);
+    /// Cloud Logging entries of GKE's `k8s.io` service.
+    GKE = ("kubernetes-gke", "GKE audit log entries", Role::Events);
+}

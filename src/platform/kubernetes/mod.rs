@@ -1,0 +1,7 @@
+//! The Kubernetes platform.
+
+pub mod kinds;
+pub mod names;
+
+/// Platform id.
+pub const ID: &str = "kubernetes";
