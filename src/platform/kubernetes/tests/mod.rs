@@ -1,0 +1,1 @@
+//! Tests over case tables, public manifests and bad input.
