@@ -257,12 +257,12 @@ impl View {
         })
     }
 
-    /// Every username and group that a binding names, sorted.
+    /// Every username and group that a binding of the documents names, sorted.
     pub fn named(&self) -> (BTreeSet<Str>, BTreeSet<Str>) {
         let of_evidence = |numbers: &Vec<u32>| {
             numbers.iter().any(|number| {
                 let binding = self.bindings.get(*number as usize);
-                binding.is_some_and(|one| one.meta.place.is_some() || one.is_logged)
+                binding.is_some_and(|one| one.meta.place.is_some() && !one.is_logged)
             })
         };
         let take = |map: &HashMap<Str, Vec<u32>>| {
