@@ -15,6 +15,7 @@ pub mod agent;
 pub mod aws;
 pub mod events;
 pub mod generic;
+pub(crate) mod json;
 pub mod kubernetes;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The Kubernetes platform.
 
+pub mod audit;
 pub mod kinds;
 pub mod names;
 
