@@ -61,7 +61,7 @@ impl KubernetesEstate {
         let maker = Maker { cluster: number, view: &view, objects, logged: &logged, usage };
         maker.make(tables, &mut self.evaluator.known);
         links::links(name, objects, &mut tables.links);
-        self.evaluator.unlogged.add(name, std::mem::take(&mut objects.policies), usage);
+        self.evaluator.unlogged.add(name, &objects.policies, usage, &mut tables.notes);
         self.evaluator.views.push(view);
     }
 

@@ -136,12 +136,12 @@ impl Maker<'_> {
     /// Whether the evidence says what an identity is granted. That an account is only in the log says nothing,
     /// unless the documents are an export of the whole cluster, or the log's reasons name a grant.
     fn has_grants(&self, username: &str, is_documented: bool, id: &Str) -> bool {
-        if self.logged.holes.contains_key(id) {
-            return true;
-        }
         if username.starts_with("system:node:") {
             // The Node authorizer decides for kubelets, not RBAC.
             return false;
+        }
+        if self.logged.holes.contains_key(id) {
+            return true;
         }
         self.view.has_rbac
             && (is_documented

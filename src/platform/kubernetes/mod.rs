@@ -2,10 +2,11 @@
 //!
 //! [`documents`] reads objects, [`namespaces`] and [`aggregate`] complete them, [`view`] says who is bound to what,
 //! [`evaluator`] and [`ask`](self) answer what that allows, [`estate`] joins all of it. Which request a log's event
-//! is belongs to `audit`.
+//! is belongs to [`audit`].
 
 pub mod aggregate;
 mod ask;
+pub mod audit;
 pub mod builtin;
 pub mod catalogue;
 mod claims;
@@ -52,7 +53,7 @@ impl Platform for Kubernetes {
     }
 
     fn detect(&self, sample: &Sample<'_>) -> Option<Detected> {
-        detect::detect(sample)
+        audit::detect(sample).or_else(|| detect::detect(sample))
     }
 
     fn catalogue(&self) -> &'static Catalogue {
@@ -63,14 +64,19 @@ impl Platform for Kubernetes {
         Box::new(estate::KubernetesEstate::default())
     }
 
-    fn events(&self, _: &Kind, _: &Arc<Settings>) -> Option<Arc<dyn EventFormat>> {
-        None
+    fn events(&self, kind: &Kind, _: &Arc<Settings>) -> Option<Arc<dyn EventFormat>> {
+        audit::formats(kind)
     }
 
     /// Resources are `NAMESPACE/NAME`; ARNs and the like are another platform's.
     fn names_resource(&self, pattern: &str) -> bool {
         let is_foreign = pattern.contains(':') && !pattern.contains('/');
         !is_foreign && !pattern.starts_with("arn:") && Glob::new("*/*").intersects(&Glob::new(pattern))
+    }
+
+    /// RBAC's guard is `resourceNames`: a grant on every object of a namespace has none.
+    fn is_unguarded(&self, pattern: &str) -> bool {
+        pattern == "*" || pattern.ends_with("/*")
     }
 
     fn script(&self) -> Option<&'static str> {
