@@ -1,7 +1,7 @@
 //! Escalation sets and risk tags.
 //!
 //! Escalation paths: facts from pathfinding.cloud (Datadog, Apache-2.0), Prowler (Apache-2.0), Cloudsplaining
-//! (Salesforce, BSD-3-Clause); risk tags from iam-dataset (MIT), which builds on sensitive_iam_actions (CC0).
+//! (Salesforce, BSD-3-Clause), rbac-police (Palo Alto Networks, MIT); risk tags from iam-dataset (MIT), which builds on sensitive_iam_actions (CC0).
 //! The files and their licences: `data/README.md`.
 
 use std::collections::BTreeMap;
@@ -58,17 +58,19 @@ struct TagFile {
 }
 
 const AWS_ESCALATION: &str = include_str!("data/escalation-aws.json");
+const KUBERNETES_ESCALATION: &str = include_str!("data/escalation-kubernetes.json");
 const AWS_TAGS: &str = include_str!("data/risk-tags-aws.json");
 
 /// The escalation sets of a platform, in file order.
 pub fn escalations(platform: &str) -> &'static [Escalation] {
     static AWS: OnceLock<Vec<Escalation>> = OnceLock::new();
+    static KUBERNETES: OnceLock<Vec<Escalation>> = OnceLock::new();
+    let read = |text: &str| {
+        serde_json::from_str::<EscalationFile>(text).map(|file| file.methods).unwrap_or_default()
+    };
     match platform {
-        "aws" => AWS.get_or_init(|| {
-            serde_json::from_str::<EscalationFile>(AWS_ESCALATION)
-                .map(|file| file.methods)
-                .unwrap_or_default()
-        }),
+        "aws" => AWS.get_or_init(|| read(AWS_ESCALATION)),
+        "kubernetes" => KUBERNETES.get_or_init(|| read(KUBERNETES_ESCALATION)),
         _ => &[],
     }
 }

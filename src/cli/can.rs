@@ -15,6 +15,7 @@ use crate::diagnostic::{Diagnostic, show, show_place};
 use crate::intent::Within;
 use crate::model::{Glob, Identity, ScopeSet};
 use crate::platform::aws::policy::cases;
+use crate::platform::kubernetes;
 use crate::platform::{Answer, Request, Verdict};
 
 /// Arguments of `can`.
@@ -89,6 +90,10 @@ fn context(pairs: &[String]) -> Result<Vec<(String, Vec<String>)>, Stop> {
 }
 
 fn find<'a>(evidence: &'a Evidence, wanted: &str) -> Result<&'a Identity, Stop> {
+    // A service account's username, as a cluster writes it.
+    if let Some((namespace, name)) = kubernetes::names::service_account(wanted) {
+        return find(evidence, &format!("kubernetes:serviceaccount/{namespace}/{name}"));
+    }
     let glob = Glob::new(wanted);
     let exact = evidence.identities.iter().find(|one| *one.id == *wanted || *one.name == *wanted);
     let matching: Vec<&Identity> = evidence

@@ -29,13 +29,20 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         .flat_map(|row| row.actions.iter().copied())
         .collect();
     for (method, ids) in analysis.input.escalation.satisfied(&gap.grants.actions) {
-        // Assuming one named role is what roles are for; any role is another matter (docs/escalation.md).
-        let is_any_role = |row: &crate::model::GrantRow| row.is_unlimited();
-        if &*method.id == "aws.sts-001"
-            && !gap.grants.rows.iter().any(|row| {
-                is_any_role(row) && ids.first().is_some_and(|id| row.actions.contains(*id))
+        // Assuming one named role is what roles are for; any role is another matter (docs/escalation.md). In RBAC
+        // `resourceNames` guards in the same way.
+        let platform = crate::platform::by_id(&analysis.identity(gap).platform);
+        let needs_any = &*method.id == "aws.sts-001" || method.id.starts_with("k8s.");
+        let is_open = |id: &crate::model::ActionId| {
+            gap.grants.rows.iter().filter(|row| row.actions.contains(*id)).any(|row| {
+                let is_open = |pattern: &crate::model::Str| match platform {
+                    Some(platform) => platform.is_unguarded(pattern),
+                    None => &**pattern == "*",
+                };
+                row.resources.iter().any(is_open)
             })
-        {
+        };
+        if needs_any && !ids.iter().all(is_open) {
             continue;
         }
         let is_certain = ids.iter().all(|id| certain.contains(*id));

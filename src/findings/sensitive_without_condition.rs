@@ -8,6 +8,7 @@ use crate::catalogue::risk::Risk;
 use crate::gap::{Analysis, IdentityGap, within};
 use crate::intent::{Intent, Spot};
 use crate::model::{AccessLevel, ActionId, ConditionClass, GrantRow, Str};
+use crate::platform;
 
 pub(super) static KIND: Kind = Kind {
     id: "sensitive-without-condition",
@@ -64,9 +65,14 @@ impl Reached {
         limited: Option<&Intent>,
     ) {
         let Some(intent) = limited else {
-            if row.is_unlimited() {
+            let platform = platform::by_id(&analysis.input.catalogue.entry(id).platform);
+            let is_open = |pattern: &&Str| match platform {
+                Some(platform) => platform.is_unguarded(pattern),
+                None => &***pattern == "*",
+            };
+            for pattern in row.resources.iter().filter(is_open) {
                 self.actions.insert(id);
-                self.resources.insert("*".into());
+                self.resources.insert(pattern.clone());
             }
             return;
         };
@@ -104,7 +110,14 @@ fn push(
         .filter(|row| names.contains(&row.action))
         .filter_map(|row| row.last)
         .max();
-    let reach = if has_labels { "labelled data above the limit" } else { "every resource" };
+    let reach = if has_labels {
+        "labelled data above the limit".to_string()
+    } else if reached.resources.contains("*") {
+        "every resource".to_string()
+    } else {
+        let places: Vec<Str> = reached.resources.iter().cloned().collect();
+        format!("everything in {}", and_more(&places))
+    };
     sink.push(
         analysis,
         gap,

@@ -15,6 +15,7 @@ pub mod agent;
 pub mod aws;
 pub mod events;
 pub mod generic;
+pub(crate) mod json;
 pub mod kubernetes;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::model::{
 };
 
 /// The platforms, in the order in which reports list them.
-pub static PLATFORMS: &[&dyn Platform] = &[&aws::Aws, &generic::Generic];
+pub static PLATFORMS: &[&dyn Platform] = &[&aws::Aws, &kubernetes::Kubernetes, &generic::Generic];
 
 /// Looks a platform up by its id.
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
@@ -387,6 +388,12 @@ pub trait Platform: Sync {
     fn names_resource(&self, pattern: &str) -> bool {
         let _ = pattern;
         true
+    }
+
+    /// Whether a grant on a resource pattern reaches whatever there is: no name limits it. On most platforms that is
+    /// `*` alone.
+    fn is_unguarded(&self, pattern: &str) -> bool {
+        pattern == "*"
     }
 
     /// A read-only script that collects the evidence.

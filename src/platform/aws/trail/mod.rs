@@ -23,7 +23,6 @@ mod elastic;
 mod facts;
 mod fields;
 mod identity;
-mod json;
 pub mod key;
 mod layout;
 pub mod outcome;
@@ -45,6 +44,8 @@ use crate::model::Time;
 use crate::platform::events::{
     EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated, UnwrapError,
 };
+
+use crate::platform::json;
 
 use fields::{self as f, Record};
 use key::{PARTS, Part};
