@@ -28,7 +28,7 @@ use crate::model::{
 };
 
 /// The platforms, in the order in which reports list them.
-pub static PLATFORMS: &[&dyn Platform] = &[&aws::Aws, &generic::Generic];
+pub static PLATFORMS: &[&dyn Platform] = &[&aws::Aws, &agent::Agent, &generic::Generic];
 
 /// Looks a platform up by its id.
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
