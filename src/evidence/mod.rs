@@ -19,6 +19,7 @@ mod encoding;
 pub mod inflate;
 pub mod positioned;
 mod source;
+pub mod tree;
 
 pub(crate) use encoding::Encoding;
 pub(crate) use source::open;

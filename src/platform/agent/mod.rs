@@ -2,6 +2,9 @@
 
 pub mod kinds;
 pub mod names;
+mod normalise;
+pub mod resources;
+pub mod shell;
 
 /// Platform id.
 pub const ID: &str = "agent";
