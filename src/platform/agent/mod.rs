@@ -5,6 +5,7 @@ pub mod names;
 mod normalise;
 pub mod resources;
 pub mod shell;
+pub mod usage;
 
 /// Platform id.
 pub const ID: &str = "agent";

@@ -180,8 +180,8 @@ impl Touched {
     pub(super) fn of(tool: &Tool, arguments: &Value, settings: &Settings) -> Touched {
         let found = resources::of(&tool.action(None), arguments, settings);
         let mut scopes: Vec<String> = Vec::new();
-        for scope in found.scopes.iter().chain(&found.destinations) {
-            let scope = clean(scope, SCOPE_BYTES);
+        for scope in found.touched() {
+            let scope = clean(&scope, SCOPE_BYTES);
             if !scope.is_empty() && !scopes.contains(&scope) {
                 scopes.push(scope);
             }
@@ -189,7 +189,8 @@ impl Touched {
         if scopes.len() > SCOPES {
             scopes.clear();
         }
-        Touched { methods: found.method.into_iter().collect(), scopes }
+        let methods = found.methods.iter().map(|method| method.to_string()).collect();
+        Touched { methods, scopes }
     }
 }
 
@@ -222,6 +223,33 @@ struct Record<'a> {
     id: &'a str,
     rank: u8,
 }
+
+/// Reasons for leaving a record out; the first one stands for any other.
+pub(super) const SKIPS: &[&str] = &[
+    CUT,
+    INPUT_REQUIRED,
+    "calls without a valid token",
+    "questions of a batch that were not answered",
+    "decisions about the decision point itself",
+    "decisions about neither a tool nor an action",
+    "metrics and profiles",
+];
+
+/// The last line of a log that is still written.
+pub(super) const CUT: &str = "cut last lines of open logs";
+
+/// MCP revision 2026-07-28: the same call comes again, with what was asked for.
+pub(super) const INPUT_REQUIRED: &str = "calls that the server asked more input for";
+
+/// Reasons for rejecting a record; the first one stands for any other.
+pub(super) const REJECTS: &[&str] = &[
+    "not JSON",
+    "not a JSON object",
+    "no transcript of a known product",
+    "no decision: neither request and response nor path and input",
+    "a decision without an action",
+    "a span or log record that does not have the form of one",
+];
 
 /// Hands records over: the place where calls leave a reader.
 pub(super) struct Out<'e> {
@@ -263,12 +291,17 @@ impl<'e> Out<'e> {
                 None => class.push_str(":decided"),
             },
         }
+        // Which part of a line of several commands was refused is not said.
+        let outcome = match call.outcome {
+            Outcome::Denied if call.touched.methods.len() > 1 => Outcome::Undetermined,
+            outcome => outcome,
+        };
         let record = Record {
             kind: "call",
             agent: &clean(&call.agent, NAME_BYTES),
             action: &action,
             scopes: &scopes,
-            outcome: call.outcome.as_str(),
+            outcome: outcome.as_str(),
             via: &via,
             behalf: &clean(&call.on_behalf_of, NAME_BYTES),
             class: &class,

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::Value;
 
-use super::call::{Call, Class, Out, Touched, clean};
+use super::call::{CUT, Call, Class, Out, Touched, clean};
 use super::lines::{Line, values};
 use super::tool::{Tool, literal};
 use super::transcript::Source;
@@ -26,7 +26,7 @@ pub(super) fn read(source: &Source<'_>, text: &[u8], out: &mut Out<'_>) -> Resul
             }
         }
         Ok(record) => one(source, line.number, &record, out),
-        Err(_) if line.is_last => out.skip(line.number, "cut last lines of open logs"),
+        Err(_) if line.is_last => out.skip(line.number, CUT),
         Err(_) => out.reject(line.number, "not JSON"),
     })
 }
@@ -51,7 +51,10 @@ fn stamp(record: &Value) -> Option<Time> {
 }
 
 fn text<'v>(value: &'v Value, path: &[&str]) -> &'v str {
-    path.iter().try_fold(value, |value, key| value.get(*key)).and_then(Value::as_str).unwrap_or_default()
+    path.iter()
+        .try_fold(value, |value, key| value.get(*key))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn first<'v>(value: &'v Value, paths: &[&[&str]]) -> &'v str {
@@ -120,11 +123,11 @@ fn evaluation(
         let server = text(request, &["resource", "properties", "server"]);
         let tool = tool(server, id);
         let context = request.get("context");
-        let arguments = context
-            .and_then(|context| context.get("arguments").or_else(|| context.pointer("/params/arguments")));
+        let arguments = context.and_then(|context| {
+            context.get("arguments").or_else(|| context.pointer("/params/arguments"))
+        });
         let mut call = Call::new("authzen", number, tool);
-        call.touched =
-            Touched::of(&call.tool, arguments.unwrap_or(&Value::Null), source.settings);
+        call.touched = Touched::of(&call.tool, arguments.unwrap_or(&Value::Null), source.settings);
         call
     } else {
         let mut call = Call::new("authzen", number, of_family(kind, action));
@@ -175,11 +178,13 @@ fn opa(source: &Source<'_>, number: u64, record: &Value, out: &mut Out<'_>) {
     let name = first(input, &[&["tool"], &["tool_name"], &["params", "name"], &["tool", "name"]]);
     let action = first(input, &[&["action"], &["action", "name"], &["method"]]);
     let mut call = if !name.is_empty() {
-        let server = first(input, &[&["server"], &["mcp_server"], &["server", "name"], &["target"]]);
+        let server =
+            first(input, &[&["server"], &["mcp_server"], &["server", "name"], &["target"]]);
         let arguments = input.get("arguments").or_else(|| input.pointer("/params/arguments"));
         let mut call = Call::new("opa", number, tool(server, name));
         // Masked values are not those of the call; erased ones are not there.
-        let is_masked = record.get("masked").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let is_masked =
+            record.get("masked").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         if let Some(arguments) = arguments.filter(|_| !is_masked) {
             call.touched = Touched::of(&call.tool, arguments, source.settings);
         }
@@ -194,8 +199,10 @@ fn opa(source: &Source<'_>, number: u64, record: &Value, out: &mut Out<'_>) {
     } else {
         return out.skip(number, "decisions about neither a tool nor an action");
     };
-    let agent = first(input, &[&["agent"], &["agent", "id"], &["context", "agent"], &["client_id"]]);
-    let subject = first(input, &[&["subject", "id"], &["subject"], &["user"], &["sub"], &["user", "id"]]);
+    let agent =
+        first(input, &[&["agent"], &["agent", "id"], &["context", "agent"], &["client_id"]]);
+    let subject =
+        first(input, &[&["subject", "id"], &["subject"], &["user"], &["sub"], &["user", "id"]]);
     attribute(source, &mut call, agent, subject);
     call.time = stamp(record);
     call.class = Class::Decided;

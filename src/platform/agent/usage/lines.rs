@@ -47,7 +47,8 @@ impl<'a> Iterator for Lines<'a, '_> {
             self.number = number + 1;
             self.at += end.map_or(rest.len(), |end| end + 1);
             if !text.is_empty() {
-                let is_last = self.text.get(self.at..).is_none_or(|rest| rest.trim_ascii().is_empty());
+                let is_last =
+                    self.text.get(self.at..).is_none_or(|rest| rest.trim_ascii().is_empty());
                 return Some(Line { number, text, is_last });
             }
         }
@@ -59,10 +60,7 @@ impl<'a> Iterator for Lines<'a, '_> {
 ///
 /// # Errors
 /// Where values that are not lines stop being JSON. Lines are handed over as they are, whatever they hold.
-pub(super) fn values(
-    text: &[u8],
-    each: &mut dyn FnMut(Line<'_>),
-) -> Result<(), UnwrapError> {
+pub(super) fn values(text: &[u8], each: &mut dyn FnMut(Line<'_>)) -> Result<(), UnwrapError> {
     let first = Lines::with(text, b"").next();
     let is_lines = first.is_some_and(|line| value_end(line.text, 0) == Some(line.text.len()));
     if is_lines {
@@ -77,7 +75,10 @@ pub(super) fn values(
     }
     let offset = skip_space(text, items.offset());
     match offset < text.len() {
-        true => Err(UnwrapError { offset, reason: "the text ends within a value, or is not JSON".into() }),
+        true => Err(UnwrapError {
+            offset,
+            reason: "the text ends within a value, or is not JSON".into(),
+        }),
         false => Ok(()),
     }
 }

@@ -23,7 +23,8 @@ const REFUSALS: &[&str] = &[
 
 /// Words of checks that come before authorisation (TypeScript SDK 1.x wraps protocol errors so; the Python SDK
 /// puts pydantic's text into the result).
-const BEFORE: &[&str] = &["input validation error", "validation error for", "mcp error -326", "unknown tool"];
+const BEFORE: &[&str] =
+    &["input validation error", "validation error for", "mcp error -326", "unknown tool"];
 
 /// What a tool's answer says: MCP `tools/call` results (specification, `server/tools`, "Error handling"), and
 /// everything that works like them.
@@ -128,7 +129,11 @@ mod tests {
             (true, "GET /repos: 403 Resource not accessible", Outcome::Denied),
             (true, "row 14035 is broken", Outcome::Allowed),
             (true, "MCP error -32602: Tool delete_file not found", Outcome::Undetermined),
-            (true, "Error executing tool x: 1 validation error for xArguments", Outcome::Undetermined),
+            (
+                true,
+                "Error executing tool x: 1 validation error for xArguments",
+                Outcome::Undetermined,
+            ),
             (true, "ENOENT: no such file", Outcome::Allowed),
         ];
         for (is_error, text, outcome) in cases {

@@ -20,7 +20,9 @@ pub fn runs(document: &Document<'_>, intake: &mut Intake, settings: &Settings) -
     if let Ok(whole) = serde_json::from_slice::<Value>(document.bytes) {
         let list = match &whole {
             // A list of messages is one run.
-            Value::Array(list) if !list.iter().any(|item| item.get("role").is_some()) => list.as_slice(),
+            Value::Array(list) if !list.iter().any(|item| item.get("role").is_some()) => {
+                list.as_slice()
+            }
             one => std::slice::from_ref(one),
         };
         for (number, run) in (1..).zip(list) {
@@ -128,7 +130,8 @@ impl Work<'_> {
     }
 
     fn add(&mut self, place: Place, agent: &str, call: &Waiting, outcome: Outcome) {
-        let mut methods: Vec<Option<&str>> = call.touched.methods.iter().map(|m| Some(m.as_str())).collect();
+        let mut methods: Vec<Option<&str>> =
+            call.touched.methods.iter().map(|m| Some(m.as_str())).collect();
         if methods.is_empty() {
             methods.push(None);
         }
@@ -141,7 +144,10 @@ impl Work<'_> {
             let action = clean(&call.tool.action(method), 256);
             for (number, scope) in scopes.iter().enumerate() {
                 let key = (agent.to_string(), action.clone(), scope.clone(), outcome);
-                let row = self.rows.entry(key).or_insert_with(|| undated(agent, &action, scope, outcome, place));
+                let row = self
+                    .rows
+                    .entry(key)
+                    .or_insert_with(|| undated(agent, &action, scope, outcome, place));
                 if number == 0 {
                     row.count += 1;
                 } else {
@@ -152,7 +158,13 @@ impl Work<'_> {
     }
 }
 
-fn undated(agent: &str, action: &str, scope: &ScopeSet, outcome: Outcome, place: Place) -> UsageRow {
+fn undated(
+    agent: &str,
+    action: &str,
+    scope: &ScopeSet,
+    outcome: Outcome,
+    place: Place,
+) -> UsageRow {
     UsageRow {
         platform: agent::ID.into(),
         identity: names::identity(agent),
@@ -199,9 +211,10 @@ fn outcome_of(message: &Value) -> Outcome {
     }
     let content = match message.get("content") {
         Some(Value::String(text)) => text.as_str(),
-        Some(Value::Array(blocks)) => {
-            blocks.iter().find_map(|block| block.get("text").or(block.get("content"))?.as_str()).unwrap_or_default()
-        }
+        Some(Value::Array(blocks)) => blocks
+            .iter()
+            .find_map(|block| block.get("text").or(block.get("content"))?.as_str())
+            .unwrap_or_default(),
         _ => "",
     };
     outcome::of_result(false, content)

@@ -108,7 +108,10 @@ mod tests {
     fn the_server_is_in_the_name() {
         let none = Settings::default();
         assert_eq!(prefixed("mcp__db__get__all", &none), Tool::of_server("db", "get__all"));
-        assert_eq!(prefixed("mcp_tickets_get_ticket", &none), Tool::of_server("tickets", "get_ticket"));
+        assert_eq!(
+            prefixed("mcp_tickets_get_ticket", &none),
+            Tool::of_server("tickets", "get_ticket")
+        );
         assert_eq!(prefixed("Bash", &none), Tool::own("Bash"));
         assert_eq!(prefixed("mcp__db", &none), Tool::own("mcp__db"));
         let known = Settings {

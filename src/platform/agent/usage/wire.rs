@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::call::{Call, Class, Grant, Out, Touched};
+use super::call::{CUT, Call, Class, Grant, INPUT_REQUIRED, Out, Touched};
 use super::lines::{Line, Lines};
 use super::outcome;
 use super::tool::{self, Tool};
@@ -24,7 +24,8 @@ use crate::platform::aws::trail::json::{Items, Members, at, member, text as unes
 const PRODUCT: &str = "mcp-client";
 
 /// Counted where nothing but the server tells whose calls these are.
-const UNNAMED: &str = "MCP messages do not say whose they are: name the agent of the file or server under agents:";
+const UNNAMED: &str =
+    "MCP messages do not say whose they are: name the agent of the file or server under agents:";
 
 /// Reads a capture.
 pub(super) fn read(source: &Source<'_>, text: &[u8], out: &mut Out<'_>) {
@@ -33,7 +34,7 @@ pub(super) fn read(source: &Source<'_>, text: &[u8], out: &mut Out<'_>) {
         let wrapper = Wrapper::of(&line);
         if wrapper.is_cut {
             match line.is_last {
-                true => out.skip(line.number, "cut last lines of open logs"),
+                true => out.skip(line.number, CUT),
                 false => out.reject(line.number, "not a JSON object"),
             }
             continue;
@@ -148,7 +149,8 @@ impl Connection {
         message: &[u8],
         out: &mut Out<'_>,
     ) {
-        let (mut id, mut method, mut params, mut result, mut error) = (None, None, None, None, None);
+        let (mut id, mut method, mut params, mut result, mut error) =
+            (None, None, None, None, None);
         for (key, raw) in Members::new(message) {
             match key {
                 b"id" => id = raw,
@@ -245,7 +247,7 @@ impl Connection {
         let result = result.unwrap_or_default();
         if member(result, "resultType") == Some(b"\"input_required\"") {
             // The same call comes again, with what was asked for.
-            out.skip(call.number, "calls that the server asked more input for");
+            out.skip(call.number, INPUT_REQUIRED);
             return;
         }
         let name = call.tool.name.clone();

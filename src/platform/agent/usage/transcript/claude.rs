@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 
-use super::super::call::{Call, Out, Touched};
+use super::super::call::{CUT, Call, Out, Touched};
 use super::super::lines::{Line, Lines};
 use super::super::outcome;
 use super::super::tool;
@@ -84,7 +84,7 @@ impl Work<'_> {
         if turn.is_cut {
             // A session that is still running ends so.
             match line.is_last {
-                true => out.skip(line.number, "cut last lines of open logs"),
+                true => out.skip(line.number, CUT),
                 false => out.reject(line.number, "not a JSON object"),
             }
             return;

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::super::call::{Call, Grant, Out, Touched};
+use super::super::call::{CUT, Call, Grant, Out, Touched};
 use super::super::lines::{Line, Lines};
 use super::super::outcome;
 use super::super::tool::{self, Tool};
@@ -20,9 +20,6 @@ use crate::model::Outcome;
 use crate::platform::aws::trail::json::{Members, at, member};
 
 const PRODUCT: &str = "codex";
-
-/// Tools that run a command, which is an array of words in some versions.
-const SHELLS: &[&str] = &["exec_command", "shell", "local_shell", "container.exec", "shell_command"];
 
 /// Reads a rollout.
 pub(super) fn read(source: &Source<'_>, text: &[u8], out: &mut Out<'_>) {
@@ -66,7 +63,7 @@ impl Work<'_> {
         }
         if is_cut {
             match line.is_last {
-                true => out.skip(line.number, "cut last lines of open logs"),
+                true => out.skip(line.number, CUT),
                 false => out.reject(line.number, "not a JSON object"),
             }
             return;
@@ -163,12 +160,13 @@ impl Work<'_> {
             "local_shell_call" => (Tool::own("local_shell"), value(member(payload, "action"))),
             "custom_tool_call" => {
                 let input = string(member(payload, "input"));
-                (Tool::own(&name), if name == "apply_patch" { patched(&input) } else { Value::Null })
+                (
+                    Tool::own(&name),
+                    if name == "apply_patch" { patched(&input) } else { Value::Null },
+                )
             }
             _ => (self.named(&name), value(member(payload, "arguments"))),
         };
-        let arguments =
-            if SHELLS.contains(&tool.name.as_str()) { command(arguments) } else { arguments };
         let mut call = Call::new(PRODUCT, number, tool);
         call.agent = self.agent(call.tool.server.as_deref());
         call.touched = Touched::of(&call.tool, &arguments, self.source.settings);
@@ -203,25 +201,6 @@ impl Work<'_> {
         call.ended(outcome, decided);
         out.call(&call);
     }
-}
-
-/// Arguments of a shell as one command: `["bash", "-lc", "cargo test"]` runs its third word.
-fn command(arguments: Value) -> Value {
-    let words = ["command", "cmd"].iter().find_map(|key| arguments.get(*key));
-    let line = match words {
-        Some(Value::Array(words)) => {
-            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
-            match words.as_slice() {
-                [shell, flag, line, ..] if shell.ends_with("sh") && flag.starts_with('-') => {
-                    (*line).to_string()
-                }
-                words => words.join(" "),
-            }
-        }
-        Some(Value::String(line)) => line.clone(),
-        _ => return arguments,
-    };
-    json!({ "command": line })
 }
 
 /// The files that a patch touches: its lines `*** Add File:`, `*** Update File:`, `*** Delete File:`.

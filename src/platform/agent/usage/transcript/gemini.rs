@@ -4,7 +4,7 @@
 //! a step on the way (gemini-cli `packages/core/src/services/chatRecordingTypes.ts`). Lines that edit the history
 //! (`$set`, `$rewindTo`) do not undo calls.
 
-use super::super::call::{Call, Out, Touched};
+use super::super::call::{CUT, Call, Out, Touched};
 use super::super::lines::Lines;
 use super::super::outcome;
 use super::super::tool;
@@ -34,7 +34,7 @@ pub(super) fn read(source: &Source<'_>, text: &[u8], out: &mut Out<'_>) {
             !line.text.ends_with(b"}") || Members::new(line.text).any(|(_, value)| value.is_none());
         match (is_cut, line.is_last) {
             (false, _) => chat.message(line.number, line.text, out),
-            (true, true) => out.skip(line.number, "cut last lines of open logs"),
+            (true, true) => out.skip(line.number, CUT),
             (true, false) => out.reject(line.number, "not a JSON object"),
         }
     }
@@ -66,8 +66,7 @@ impl Chat<'_> {
             let tool = tool::prefixed(&name, settings);
             let mut call = Call::new(PRODUCT, number, tool);
             let server = call.tool.server.as_deref();
-            call.agent =
-                tool::agent(self.source.context, server, PRODUCT, &self.project, settings);
+            call.agent = tool::agent(self.source.context, server, PRODUCT, &self.project, settings);
             call.touched = Touched::of(&call.tool, &value(member(one, "args")), settings);
             call.below = self.below || member(one, "agentId").is_some_and(|id| id != b"null");
             call.session.clone_from(&self.session);

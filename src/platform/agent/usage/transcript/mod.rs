@@ -55,7 +55,14 @@ pub(super) fn product(head: &[u8]) -> Option<Product> {
 fn of_line(line: &[u8]) -> Option<Product> {
     let mut has = [false; 9];
     const KEYS: [&[u8]; 9] = [
-        b"sessionId", b"uuid", b"type", b"payload", b"timestamp", b"projectHash", b"toolCalls", b"object",
+        b"sessionId",
+        b"uuid",
+        b"type",
+        b"payload",
+        b"timestamp",
+        b"projectHash",
+        b"toolCalls",
+        b"object",
         b"message",
     ];
     let mut object: &[u8] = b"";

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::super::call::{Call, Grant, Out, Touched};
+use super::super::call::{CUT, Call, Grant, Out, Touched};
 use super::super::lines::{Line, Lines};
 use super::super::outcome;
 use super::super::tool::{self, Tool};
@@ -68,7 +68,7 @@ impl Work<'_> {
         }
         if is_cut {
             match line.is_last {
-                true => out.skip(line.number, "cut last lines of open logs"),
+                true => out.skip(line.number, CUT),
                 false => out.reject(line.number, "not a JSON object"),
             }
             return;
@@ -154,8 +154,7 @@ impl Work<'_> {
                 context => context.to_string(),
             };
             let outer = agents.last().copied().filter(|outer| *outer != nearest);
-            call.on_behalf_of =
-                outer.map(|outer| format!("agent://{outer}")).unwrap_or_default();
+            call.on_behalf_of = outer.map(|outer| format!("agent://{outer}")).unwrap_or_default();
             call.touched = touched;
             out.call(&call);
         }
