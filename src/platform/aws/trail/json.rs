@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use memchr::memchr2;
 
 /// Position of the first byte at or after `at` that is not white space.
-pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
+pub(crate) fn skip_space(text: &[u8], mut at: usize) -> usize {
     while matches!(text.get(at), Some(b' ' | b'\t' | b'\r' | b'\n' | 0x1e | 0xef | 0xbb | 0xbf)) {
         at += 1;
     }
@@ -45,7 +45,7 @@ fn string_end(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// End of the value that begins at `at`; `None` if the text ends before it does.
-pub(super) fn value_end(text: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn value_end(text: &[u8], at: usize) -> Option<usize> {
     match text.get(at)? {
         b'"' => string_end(text, at),
         b'{' | b'[' => {
@@ -83,14 +83,14 @@ pub(super) fn value_end(text: &[u8], at: usize) -> Option<usize> {
 
 /// The members of an object in order: key without quotes (escapes kept) and raw value. The value is `None`, and
 /// the walk over, where the text ends within it.
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Members<'a> {
     /// Of the object that the text begins with; of nothing if it begins with something else.
-    pub(super) fn new(text: &'a [u8]) -> Members<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Members<'a> {
         let at = skip_space(text, 0);
         let at = if text.get(at) == Some(&b'{') { at + 1 } else { text.len() };
         Members { text, at }
@@ -126,26 +126,26 @@ impl<'a> Iterator for Members<'a> {
 }
 
 /// The items of an array, or the values that follow each other in a text, with their offsets.
-pub(super) struct Items<'a> {
+pub(crate) struct Items<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Items<'a> {
     /// Of the array that the text begins with; of nothing if it begins with something else.
-    pub(super) fn of_array(text: &'a [u8]) -> Items<'a> {
+    pub(crate) fn of_array(text: &'a [u8]) -> Items<'a> {
         let at = skip_space(text, 0);
         let at = if text.get(at) == Some(&b'[') { at + 1 } else { text.len() };
         Items { text, at }
     }
 
     /// Of values that stand one after the other, with or without commas and line ends between them.
-    pub(super) fn of_text(text: &'a [u8]) -> Items<'a> {
+    pub(crate) fn of_text(text: &'a [u8]) -> Items<'a> {
         Items { text, at: 0 }
     }
 
     /// Where the walk stopped; the length of the text if it is over.
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.at
     }
 }
@@ -167,17 +167,17 @@ impl<'a> Iterator for Items<'a> {
 }
 
 /// The raw value of a member of an object.
-pub(super) fn member<'a>(object: &'a [u8], key: &str) -> Option<&'a [u8]> {
+pub(crate) fn member<'a>(object: &'a [u8], key: &str) -> Option<&'a [u8]> {
     Members::new(object).find(|(name, _)| *name == key.as_bytes()).and_then(|(_, value)| value)
 }
 
 /// The raw value at a path of keys.
-pub(super) fn at<'a>(object: &'a [u8], path: &[&str]) -> Option<&'a [u8]> {
+pub(crate) fn at<'a>(object: &'a [u8], path: &[&str]) -> Option<&'a [u8]> {
     path.iter().try_fold(object, |object, key| member(object, key))
 }
 
 /// The text of a raw string, unescaped; `None` for anything else.
-pub(super) fn text(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn text(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if !inner.contains(&b'\\') {
         return Some(Cow::Borrowed(inner));

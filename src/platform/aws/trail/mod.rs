@@ -23,7 +23,7 @@ mod elastic;
 mod facts;
 mod fields;
 mod identity;
-mod json;
+pub(crate) mod json;
 pub mod key;
 mod layout;
 pub mod outcome;
