@@ -1,7 +1,7 @@
 //! Answers one request (`authgap can`): reads the action as authgap or kubectl writes it, and asks the cluster.
 
 use super::catalogue::{groups_of, is_known};
-use super::evaluator::{KubernetesEvaluator, Known};
+use super::evaluator::{Known, KubernetesEvaluator};
 use super::names::{self, Parsed};
 use super::rules::Target;
 use super::view::{MASTERS, View, Who, asked_namespace, role_key, show_role, who};
@@ -140,10 +140,7 @@ pub(super) fn decide(evaluator: &KubernetesEvaluator, request: &Request<'_>) -> 
 }
 
 /// The cluster and user of an identity: an id, or a username where there is one cluster.
-fn asker<'a>(
-    evaluator: &'a KubernetesEvaluator,
-    identity: &str,
-) -> Option<(usize, &'a View, Who)> {
+fn asker<'a>(evaluator: &'a KubernetesEvaluator, identity: &str) -> Option<(usize, &'a View, Who)> {
     if let Some(Known { cluster, who, .. }) = evaluator.known.get(identity) {
         return Some((*cluster, evaluator.views.get(*cluster)?, who.clone()));
     }

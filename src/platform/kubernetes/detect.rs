@@ -34,7 +34,8 @@ const WANTED: [&str; 20] = [
 pub fn detect(sample: &Sample<'_>) -> Option<Detected> {
     let text = String::from_utf8_lossy(sample.head);
     let fields = fields(&text);
-    let (mut has_rbac, mut has_policy, mut has_event, mut has_wanted) = (false, false, false, false);
+    let (mut has_rbac, mut has_policy, mut has_event, mut has_wanted) =
+        (false, false, false, false);
     for (key, value) in &fields {
         match (*key, *value) {
             ("apiVersion", version) => {
@@ -108,7 +109,8 @@ mod tests {
         assert_eq!(certainty("{\"apiVersion\": \"v1\",\n \"items\": [ {\"a\": 1}"), Some(40));
         assert_eq!(certainty("apiVersion: v1\nkind: ServiceAccount\n"), Some(85));
         assert_eq!(certainty("apiVersion: v1\nkind: Config\nusers: []\n"), None);
-        let event = "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\"}";
+        let event =
+            "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\"}";
         assert_eq!(certainty(event), None);
         assert_eq!(certainty("{\"Records\": []}"), None);
         assert_eq!(certainty("name: x\non: push\n"), None);

@@ -120,7 +120,9 @@ fn join(
         let shown = if document.is_empty() { "the documents".into() } else { document };
         tables.notes.push((
             None,
-            format!("the objects of {shown} are taken to be of cluster {log}, the only one in the logs"),
+            format!(
+                "the objects of {shown} are taken to be of cluster {log}, the only one in the logs"
+            ),
         ));
     }
 }
@@ -144,8 +146,7 @@ fn tell(view: &View, tables: &mut Tables) {
             continue;
         };
         if view.role(&key).is_none() {
-            let text =
-                format!("{} names {}, which is missing", binding.show(), show_role(&key));
+            let text = format!("{} names {}, which is missing", binding.show(), show_role(&key));
             dead.insert((binding.meta.place, text), 1);
         }
         for bound in &binding.subjects {

@@ -130,7 +130,9 @@ impl Maker<'_> {
             binding.is_some_and(|binding| binding.meta.is_bootstrap())
         };
         let first = own.next();
-        in_system && first.is_some_and(|one| is_own(one.binding)) && own.all(|one| is_own(one.binding))
+        in_system
+            && first.is_some_and(|one| is_own(one.binding))
+            && own.all(|one| is_own(one.binding))
     }
 
     /// Whether the evidence says what an identity is granted. That an account is only in the log says nothing,
@@ -144,8 +146,7 @@ impl Maker<'_> {
             return true;
         }
         self.view.has_rbac
-            && (is_documented
-                || (self.view.is_whole && names::service_account(username).is_some()))
+            && (is_documented || (self.view.is_whole && names::service_account(username).is_some()))
     }
 
     fn holes(&self, who: &Who, is_mapped: bool, identity: &mut Identity) {
@@ -223,18 +224,20 @@ impl Maker<'_> {
         let mut used: BTreeMap<Str, BTreeSet<Str>> = BTreeMap::new();
         let mut answers: HashMap<Str, bool> = HashMap::new();
         for row in self.usage.iter().filter(|row| row.outcome == Outcome::Allowed) {
-            let is_public = *answers.entry(row.action.clone()).or_insert_with(|| {
-                match names::parse(&row.action) {
-                    Some(names::Parsed::Resource { verb, group, resource, subresource }) => {
-                        let target = Target::Resource { group, resource, subresource, name: "" };
-                        self.view.is_public(verb, &target)
+            let is_public =
+                *answers.entry(row.action.clone()).or_insert_with(|| {
+                    match names::parse(&row.action) {
+                        Some(names::Parsed::Resource { verb, group, resource, subresource }) => {
+                            let target =
+                                Target::Resource { group, resource, subresource, name: "" };
+                            self.view.is_public(verb, &target)
+                        }
+                        Some(names::Parsed::Path { verb, path }) => {
+                            self.view.is_public(verb, &Target::Path(path))
+                        }
+                        None => false,
                     }
-                    Some(names::Parsed::Path { verb, path }) => {
-                        self.view.is_public(verb, &Target::Path(path))
-                    }
-                    None => false,
-                }
-            });
+                });
             if is_public {
                 used.entry(row.identity.clone()).or_default().insert(row.action.clone());
             }

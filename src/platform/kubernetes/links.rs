@@ -37,11 +37,8 @@ pub(super) fn links(cluster: &str, objects: &Objects, out: &mut Vec<Link>) {
             push(format!("azure://{client}"), "Azure workload identity");
         }
     }
-    let accounts: BTreeMap<(&Str, &Str), &Account> = objects
-        .accounts
-        .iter()
-        .map(|one| ((&one.meta.namespace, &one.meta.name), one))
-        .collect();
+    let accounts: BTreeMap<(&Str, &Str), &Account> =
+        objects.accounts.iter().map(|one| ((&one.meta.namespace, &one.meta.name), one)).collect();
     for workload in &objects.workloads {
         let meta = &workload.meta;
         let kind = workload.kind.to_ascii_lowercase();

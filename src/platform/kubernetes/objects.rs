@@ -133,7 +133,12 @@ fn text(node: Option<&Node>) -> Str {
 }
 
 fn texts(node: Option<&Node>) -> Vec<Str> {
-    node.map(Node::list).unwrap_or_default().iter().filter_map(Node::scalar).map(Str::from).collect()
+    node.map(Node::list)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(Node::scalar)
+        .map(Str::from)
+        .collect()
 }
 
 fn labels(node: Option<&Node>) -> Labels {
@@ -188,14 +193,14 @@ impl Role {
             meta.namespace = "".into();
         }
         let rules = node.get("rules").map(Node::list).unwrap_or_default();
-        let selectors = node.at(&["aggregationRule", "clusterRoleSelectors"]).filter(|_| is_cluster);
+        let selectors =
+            node.at(&["aggregationRule", "clusterRoleSelectors"]).filter(|_| is_cluster);
         Some(Role {
             meta,
             is_cluster,
             rules: rules.iter().map(|rule| read_rule(rule, file)).collect(),
-            aggregates: selectors.map(|list| {
-                list.list().iter().map(|one| labels(one.get("matchLabels"))).collect()
-            }),
+            aggregates: selectors
+                .map(|list| list.list().iter().map(|one| labels(one.get("matchLabels"))).collect()),
         })
     }
 }

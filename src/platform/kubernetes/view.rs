@@ -129,7 +129,8 @@ impl View {
             view.roles.entry(key_of(&role)).or_insert(role);
         }
         let mut bindings: BTreeMap<(bool, Str, Str), Binding> = BTreeMap::new();
-        let key = |one: &Binding| (one.is_cluster, one.meta.namespace.clone(), one.meta.name.clone());
+        let key =
+            |one: &Binding| (one.is_cluster, one.meta.namespace.clone(), one.meta.name.clone());
         for binding in objects.bindings.drain(..) {
             let at = key(&binding);
             if let Some(before) = bindings.get(&at)
@@ -252,9 +253,10 @@ impl View {
 
     /// Whether everybody may do it through the discovery roles.
     pub fn is_public(&self, verb: &str, target: &Target<'_>) -> bool {
-        self.bindings.iter().filter(|binding| builtin::is_public(binding)).any(|binding| {
-            self.rules(binding).iter().any(|one| one.rule.allows(verb, target))
-        })
+        self.bindings
+            .iter()
+            .filter(|binding| builtin::is_public(binding))
+            .any(|binding| self.rules(binding).iter().any(|one| one.rule.allows(verb, target)))
     }
 
     /// Every username and group that a binding of the documents names, sorted.

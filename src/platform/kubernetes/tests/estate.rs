@@ -1,9 +1,7 @@
 //! What becomes of documents and logs together.
 
 use super::{Run, run};
-use crate::model::{
-    HoleKind, Label, Outcome, Rw, ScopeSet, Source, Str, Time, UsageRow,
-};
+use crate::model::{HoleKind, Label, Outcome, Rw, ScopeSet, Source, Str, Time, UsageRow};
 use crate::platform::kubernetes::ID;
 use crate::platform::{LogSpan, LogSummary, LoggedGrant, Request, Verdict};
 
@@ -257,11 +255,14 @@ fn named_by_log(identity: &str, action: &str, role: &str) -> LoggedGrant {
 fn a_reason_of_the_log_grants_what_it_shows_and_leaves_a_hole() {
     let id = "k8s://c/x/serviceaccount/y";
     let grants = vec![named_by_log(id, "k8s:get:core/secrets", "custom")];
-    let partial = run(&[], &LogSummary {
-        usage: vec![use_of(id, "k8s:get:core/secrets", "x/s")],
-        grants,
-        ..LogSummary::default()
-    });
+    let partial = run(
+        &[],
+        &LogSummary {
+            usage: vec![use_of(id, "k8s:get:core/secrets", "x/s")],
+            grants,
+            ..LogSummary::default()
+        },
+    );
     let identity = &partial.tables.identities[0];
     assert!(identity.has_grant_evidence && identity.is(Label::LogOnly));
     assert_eq!(identity.holes[0].kind, HoleKind::Grants);
@@ -281,7 +282,8 @@ fn a_reason_that_the_documents_hold_adds_nothing() {
             .into(),
         ..named_by_log(APP, "k8s:get:core/secrets", "reader")
     };
-    let run = run(&[("x.yaml", DOCUMENTS)], &LogSummary { grants: vec![grant], ..Default::default() });
+    let run =
+        run(&[("x.yaml", DOCUMENTS)], &LogSummary { grants: vec![grant], ..Default::default() });
     let app = run.tables.identities.iter().find(|one| &*one.id == APP).unwrap();
     assert!(app.holes.is_empty());
 }
@@ -289,8 +291,7 @@ fn a_reason_that_the_documents_hold_adds_nothing() {
 #[test]
 fn answers_name_the_rule_and_where_it_is_bound() {
     let run = run(&[("x.yaml", DOCUMENTS)], &LogSummary::default());
-    let request =
-        Request { identity: APP, action: "list secrets", resource: None, context: &[] };
+    let request = Request { identity: APP, action: "list secrets", resource: None, context: &[] };
     let answer = run.evaluator.decide(&request);
     assert_eq!(answer.verdict, Verdict::Allow);
     assert_eq!(answer.resources, ["ns/*".into()]);

@@ -63,8 +63,7 @@ fn run(documents: &[(&str, &str)], logs: &LogSummary) -> Run {
     let mut estate: Box<dyn Estate> = Box::new(KubernetesEstate::default());
     let mut intakes = Vec::new();
     for (number, (path, text)) in documents.iter().enumerate() {
-        let document =
-            Document { file: number as u32, path, context: "c", bytes: text.as_bytes() };
+        let document = Document { file: number as u32, path, context: "c", bytes: text.as_bytes() };
         let mut intake = Intake::default();
         estate.read(&kinds::OBJECTS, &document, &mut intake);
         intakes.push(intake);
@@ -77,8 +76,7 @@ fn run(documents: &[(&str, &str)], logs: &LogSummary) -> Run {
     let facts = |_: &str, name: &str, action: Option<&crate::catalogue::Action>| {
         Kubernetes.facts(name, action)
     };
-    let catalogue =
-        RunCatalogue::build(&[(platform, Kubernetes.catalogue())], &actions, &facts);
+    let catalogue = RunCatalogue::build(&[(platform, Kubernetes.catalogue())], &actions, &facts);
     let mut evaluator = estate.evaluator();
     evaluator.prepare(&catalogue);
     Run { tables, intakes, catalogue, evaluator }
