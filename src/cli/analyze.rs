@@ -280,11 +280,14 @@ fn write(
         expand: args.expand,
         command_paths: paths,
         filters,
+        fail_on: Severity::High,
+        repository: super::output::repository(),
     };
     if targets.is_empty() {
         let format = args.format.or_else(|| report::by_id("table"));
         if let Some(format) = format {
             to_stdout(|out| format.write(report, &view, out))?;
+            tell_cuts(format, report, &view, global);
         }
         return Ok(());
     }
@@ -293,6 +296,7 @@ fn write(
         match (target.file, args.split_by) {
             (Some(file), _) => {
                 to_file(&target.path, file, |out| target.format.write(report, &view, out))?;
+                tell_cuts(target.format, report, &view, global);
             }
             (None, by) => {
                 let by = match by {
@@ -311,11 +315,20 @@ fn write(
                     }
                     let file = create(&path)?;
                     to_file(&path, file, |out| target.format.write(&part, &view, out))?;
+                    tell_cuts(target.format, &part, &view, global);
                 }
             }
         }
     }
     Ok(())
+}
+
+/// Says on standard error what a format had to leave out.
+fn tell_cuts(format: &dyn Format, report: &Report, view: &View, global: Global) {
+    let cuts = format.left_out(report, view);
+    let cuts: Vec<Diagnostic> =
+        cuts.into_iter().map(|cut| Diagnostic::warning("output", cut)).collect();
+    global.warn(&cuts);
 }
 
 /// `report.md` for the key `data team` becomes `report.data-team.md`: only letters, digits, `-` and `_` of the
