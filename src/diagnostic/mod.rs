@@ -174,6 +174,8 @@ pub fn show(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
+            // `##[` and `##vso[` are commands of build systems, anywhere in a line of a log.
+            '#' if out.ends_with('#') => out.push_str("\\u{23}"),
             ' '..='~' => out.push(character),
             // Latin letters and signs of one column; the soft hyphen has none.
             '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{24f}' | '…' | '–' | '’' => {
@@ -229,6 +231,7 @@ mod tests {
 
     #[test]
     fn hostile_text_is_shown_not_obeyed() {
+        assert_eq!(show("x ##[error]y"), "x #\\u{23}[error]y");
         assert_eq!(show("a\u{1b}[31mb\u{202e}\n部"), "a\\u{1b}[31mb\\u{202e}\\n\\u{90e8}");
     }
 
