@@ -71,7 +71,7 @@ impl Source {
             as_of: self.as_of,
             threads: self.threads,
             expand: false,
-            arguments: Vec::new(),
+            ..Options::default()
         }
     }
 }
@@ -153,11 +153,11 @@ fn known_kind(text: &str) -> Result<String, String> {
     Err(format!("no such kind{near}"))
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
+pub(super) fn severity(text: &str) -> Result<Severity, String> {
     Severity::parse(text).ok_or_else(|| "write info, low, medium, high or critical".to_string())
 }
 
-fn format(text: &str) -> Result<&'static dyn Format, String> {
+pub(super) fn format(text: &str) -> Result<&'static dyn Format, String> {
     report::by_id(text).ok_or_else(|| {
         let all: Vec<&str> = FORMATS.iter().map(|format| format.id()).collect();
         format!("formats: {}", all.join(", "))

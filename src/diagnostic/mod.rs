@@ -170,7 +170,7 @@ pub fn tell_panics() {
 ///
 /// A pipeline takes a line that begins with `::`, and `##[` anywhere in one, for a command (actions/runner,
 /// `ActionCommand.cs`). Text may come to stand at the beginning of a line, so its first `::`, and one after a
-/// space, loses its form, and so does `##[`.
+/// space, loses its form, and so does a second `#`.
 pub fn show(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -182,7 +182,8 @@ pub fn show(text: &str) -> String {
             ':' if characters.peek() == Some(&':') && (out.is_empty() || out.ends_with(' ')) => {
                 out.push_str("\\u{3a}");
             }
-            '[' if out.ends_with("##") => out.push_str("\\u{5b}"),
+            // `##[` and `##vso[` are commands of build systems, anywhere in a line of a log.
+            '#' if out.ends_with('#') => out.push_str("\\u{23}"),
             ' '..='~' => out.push(character),
             // Latin letters and signs of one column; the soft hyphen has none.
             '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{24f}' | '…' | '–' | '’' => {
@@ -238,6 +239,7 @@ mod tests {
 
     #[test]
     fn hostile_text_is_shown_not_obeyed() {
+        assert_eq!(show("x ##[error]y"), "x #\\u{23}[error]y");
         assert_eq!(show("a\u{1b}[31mb\u{202e}\n部"), "a\\u{1b}[31mb\\u{202e}\\n\\u{90e8}");
     }
 
@@ -246,7 +248,7 @@ mod tests {
         assert_eq!(show("::error::x"), "\\u{3a}:error::x");
         assert_eq!(show("  ::error file=a::x"), "  \\u{3a}:error file=a::x");
         assert_eq!(show("a ::warning::x"), "a \\u{3a}:warning::x");
-        assert_eq!(show("a ##[error]x"), "a ##\\u{5b}error]x");
+        assert_eq!(show("a ##[error]x"), "a #\\u{23}[error]x");
         assert_eq!(show(":::"), "\\u{3a}::");
         assert_eq!(show("arn:aws:iam::1:role/a"), "arn:aws:iam::1:role/a");
     }

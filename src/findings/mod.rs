@@ -19,6 +19,7 @@ mod stale_credential;
 mod stale_identity;
 mod stale_permission;
 mod unexplained_activity;
+mod unjustified_grant;
 mod unused_permission;
 mod unused_service;
 mod wildcard_grant;
@@ -116,6 +117,7 @@ pub static KINDS: &[&Kind] = &[
     &stale_identity::KIND,
     &stale_permission::KIND,
     &unexplained_activity::KIND,
+    &unjustified_grant::KIND,
     &unused_permission::KIND,
     &unused_service::KIND,
     &wildcard_grant::KIND,

@@ -2,6 +2,16 @@
 
 use super::{AccessLevel, Glob, Str};
 
+/// Which state of a planned change is read: a plan holds both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Side {
+    /// The state after the change.
+    #[default]
+    After,
+    /// The state before it.
+    Before,
+}
+
 /// Settings of a run for the platforms.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
@@ -9,6 +19,8 @@ pub struct Settings {
     pub tools: Vec<ToolRule>,
     /// Names of agents: name, path globs, servers that only it uses.
     pub agents: Vec<(Str, Vec<Str>, Vec<Str>)>,
+    /// Which state of a planned change is read.
+    pub side: Side,
 }
 
 /// What an owner says of some tools.

@@ -181,7 +181,7 @@ fn the_owner_and_trust_decide_before_names() {
             access,
             trusted,
         }],
-        agents: Vec::new(),
+        ..Settings::default()
     };
     let judged = |settings: &Settings| judge("mcp:s/wipe_cache", &tool, None, None, settings);
     let plain = judged(&Settings::default());

@@ -90,7 +90,7 @@ fn the_owners_rule_comes_first_and_gaps_leave_a_template_out() {
         access: None,
         trusted: false,
     };
-    let settings = Settings { tools: vec![rule], agents: Vec::new() };
+    let settings = Settings { tools: vec![rule], ..Settings::default() };
     let arguments = json!({"table": "t", "a": {"b": 7}, "kind": "drop", "path": "/etc"});
     let found = of("mcp:db/change", &arguments, &settings);
     assert_eq!(texts(&found.scopes), ["n:7", "record:t/"]);
