@@ -1,7 +1,7 @@
 //! Answers one request (`authgap can`): reads the action as authgap or kubectl writes it, and asks the cluster.
 
 use super::catalogue::{groups_of, is_known};
-use super::evaluator::{KubernetesEvaluator, Known};
+use super::evaluator::{Known, KubernetesEvaluator};
 use super::names::{self, Parsed};
 use super::rules::Target;
 use super::view::{MASTERS, View, Who, asked_namespace, role_key, show_role, who};
@@ -140,10 +140,7 @@ pub(super) fn decide(evaluator: &KubernetesEvaluator, request: &Request<'_>) -> 
 }
 
 /// The cluster and user of an identity: an id, or a username where there is one cluster.
-fn asker<'a>(
-    evaluator: &'a KubernetesEvaluator,
-    identity: &str,
-) -> Option<(usize, &'a View, Who)> {
+fn asker<'a>(evaluator: &'a KubernetesEvaluator, identity: &str) -> Option<(usize, &'a View, Who)> {
     if let Some(Known { cluster, who, .. }) = evaluator.known.get(identity) {
         return Some((*cluster, evaluator.views.get(*cluster)?, who.clone()));
     }
@@ -168,14 +165,15 @@ fn refuse(view: &View, who: &Who, out: &mut Answer) {
         out.missing.push(format!("the RBAC objects of cluster {}", view.name));
         return;
     }
+    for (_, text) in &view.refused {
+        out.verdict = Verdict::Unknown;
+        out.missing.push(format!("what the collection was refused ({text})"));
+    }
     for (number, key) in view.dangling(who) {
         let Some(binding) = view.bindings.get(number as usize) else { continue };
-        let text = format!("{}, which {} names", show_role(&key), binding.show());
-        if view.is_whole {
-            out.conditions.clear();
-        } else {
+        if !view.is_whole {
             out.verdict = Verdict::Unknown;
-            out.missing.push(text);
+            out.missing.push(format!("{}, which {} names", show_role(&key), binding.show()));
         }
     }
     let is_account = names::service_account(&who.username).is_some();

@@ -116,11 +116,8 @@ impl WireRole {
 
 impl WireBinding {
     pub(super) fn binding(self, is_cluster: bool) -> Binding {
-        let bound = |one: WireBound| Bound {
-            kind: one.kind,
-            name: one.name,
-            namespace: one.namespace,
-        };
+        let bound =
+            |one: WireBound| Bound { kind: one.kind, name: one.name, namespace: one.namespace };
         Binding {
             meta: Meta { namespace: self.namespace, name: self.name, ..Meta::default() },
             is_cluster,

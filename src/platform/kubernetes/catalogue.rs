@@ -200,8 +200,14 @@ mod tests {
         assert_eq!(scope("get", "", "nodes", ""), Scope::Cluster);
         assert_eq!(scope("get", "", "namespaces", ""), Scope::Own);
         assert_eq!(scope("list", "", "namespaces", ""), Scope::Cluster);
-        assert_eq!(scope("bind", "rbac.authorization.k8s.io", "clusterroles", ""), Scope::Namespace);
-        assert_eq!(scope("escalate", "rbac.authorization.k8s.io", "clusterroles", ""), Scope::Cluster);
+        assert_eq!(
+            scope("bind", "rbac.authorization.k8s.io", "clusterroles", ""),
+            Scope::Namespace
+        );
+        assert_eq!(
+            scope("escalate", "rbac.authorization.k8s.io", "clusterroles", ""),
+            Scope::Cluster
+        );
         assert_eq!(scope("impersonate", "", "users", ""), Scope::Cluster);
         assert_eq!(scope("get", "crd.example.com", "widgets", ""), Scope::Unknown);
         assert_eq!(scope("update", "apps", "deployments", "finalizers"), Scope::Namespace);

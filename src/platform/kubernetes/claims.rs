@@ -16,12 +16,7 @@ use crate::platform::{LogSpan, LogSummary};
 pub(super) fn claims(logs: &LogSummary, unlogged: &Unlogged, out: &mut Vec<Claim>) {
     let mut by_cluster: BTreeMap<&Str, BTreeMap<Option<bool>, Vec<&LogSpan>>> = BTreeMap::new();
     for span in logs.spans.iter().filter(|span| &*span.platform == ID && &*span.class == AUDIT) {
-        by_cluster
-            .entry(&span.account)
-            .or_default()
-            .entry(span.read_only)
-            .or_default()
-            .push(span);
+        by_cluster.entry(&span.account).or_default().entry(span.read_only).or_default().push(span);
     }
     for (cluster, kinds) in by_cluster {
         let damaged = logs

@@ -135,7 +135,8 @@ impl KubernetesEvaluator {
                 (names, _) => names.iter().map(|name| format!("{place}/{name}")).collect(),
             };
             let own_is_named = names.is_empty() || names.contains(&namespace);
-            let own = if own_is_named { vec![format!("{namespace}/{namespace}")] } else { Vec::new() };
+            let own =
+                if own_is_named { vec![format!("{namespace}/{namespace}")] } else { Vec::new() };
             let parts: [(u8, &ActionSet, Vec<String>); 2] = if binding.is_cluster {
                 [(0, &sets.cluster, within), (2, &sets.own, Vec::new())]
             } else {

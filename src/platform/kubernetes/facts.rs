@@ -164,13 +164,10 @@ fn risks(verb: &str, group: &str, resource: &str, subresource: &str) -> Vec<Risk
                 && super::objects::WORKLOADS
                     .iter()
                     .any(|(kind, _)| format!("{}s", kind.to_ascii_lowercase()) == resource);
-            let is_escalation = matches!(
-                level,
-                AccessLevel::PermissionsManagement | AccessLevel::Execute
-            ) || (group.is_empty()
-                && resource == "persistentvolumes"
-                && verb == "create")
-                || starts_pods;
+            let is_escalation =
+                matches!(level, AccessLevel::PermissionsManagement | AccessLevel::Execute)
+                    || (group.is_empty() && resource == "persistentvolumes" && verb == "create")
+                    || starts_pods;
             if is_escalation {
                 risks.push(Risk::PrivilegeEscalation);
             }

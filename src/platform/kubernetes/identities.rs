@@ -130,7 +130,9 @@ impl Maker<'_> {
             binding.is_some_and(|binding| binding.meta.is_bootstrap())
         };
         let first = own.next();
-        in_system && first.is_some_and(|one| is_own(one.binding)) && own.all(|one| is_own(one.binding))
+        in_system
+            && first.is_some_and(|one| is_own(one.binding))
+            && own.all(|one| is_own(one.binding))
     }
 
     /// Whether the evidence says what an identity is granted. That an account is only in the log says nothing,
@@ -144,12 +146,19 @@ impl Maker<'_> {
             return true;
         }
         self.view.has_rbac
-            && (is_documented
-                || (self.view.is_whole && names::service_account(username).is_some()))
+            && (is_documented || (self.view.is_whole && names::service_account(username).is_some()))
     }
 
     fn holes(&self, who: &Who, is_mapped: bool, identity: &mut Identity) {
         identity.holes.extend(self.logged.holes.get(&identity.id).cloned());
+        for (place, text) in &self.view.refused {
+            identity.holes.push(Hole {
+                kind: HoleKind::Grants,
+                policy: text.split(": ").next().unwrap_or(text).into(),
+                note: "refused when the evidence was collected: what it grants is not known".into(),
+                place: Some(*place),
+            });
+        }
         for (number, key) in self.view.dangling(who) {
             let Some(binding) = self.view.bindings.get(number as usize) else { continue };
             if self.view.is_whole {
@@ -194,19 +203,25 @@ impl Maker<'_> {
         mapped
     }
 
-    /// What runs as each service account. A Pod that a controller made is told by the controller.
+    /// What runs as each service account: what nobody else made, and for want of that who made it.
     fn workloads(&self) -> BTreeMap<Str, BTreeSet<String>> {
-        let mut by_account: BTreeMap<Str, BTreeSet<String>> = BTreeMap::new();
+        let mut by_account: BTreeMap<Str, (bool, BTreeSet<String>)> = BTreeMap::new();
         for workload in &self.objects.workloads {
             let meta = &workload.meta;
-            let shown = match &meta.owner {
-                Some((kind, name)) => format!("{kind} {}/{name}", meta.namespace),
-                None => format!("{} {}/{}", workload.kind, meta.namespace, meta.name),
+            let (is_owned, shown) = match &meta.owner {
+                Some((kind, name)) => (true, format!("{kind} {}/{name}", meta.namespace)),
+                None => (false, format!("{} {}/{}", workload.kind, meta.namespace, meta.name)),
             };
             let account = username(&meta.namespace, &workload.account);
-            by_account.entry(account).or_default().insert(shown);
+            let known = by_account.entry(account).or_insert((true, BTreeSet::new()));
+            if known.0 && !is_owned {
+                *known = (false, BTreeSet::new());
+            }
+            if known.0 == is_owned {
+                known.1.insert(shown);
+            }
         }
-        by_account
+        by_account.into_iter().map(|(account, (_, shown))| (account, shown)).collect()
     }
 
     fn tokens(&self) -> BTreeMap<Str, Vec<&Token>> {
@@ -223,18 +238,20 @@ impl Maker<'_> {
         let mut used: BTreeMap<Str, BTreeSet<Str>> = BTreeMap::new();
         let mut answers: HashMap<Str, bool> = HashMap::new();
         for row in self.usage.iter().filter(|row| row.outcome == Outcome::Allowed) {
-            let is_public = *answers.entry(row.action.clone()).or_insert_with(|| {
-                match names::parse(&row.action) {
-                    Some(names::Parsed::Resource { verb, group, resource, subresource }) => {
-                        let target = Target::Resource { group, resource, subresource, name: "" };
-                        self.view.is_public(verb, &target)
+            let is_public =
+                *answers.entry(row.action.clone()).or_insert_with(|| {
+                    match names::parse(&row.action) {
+                        Some(names::Parsed::Resource { verb, group, resource, subresource }) => {
+                            let target =
+                                Target::Resource { group, resource, subresource, name: "" };
+                            self.view.is_public(verb, &target)
+                        }
+                        Some(names::Parsed::Path { verb, path }) => {
+                            self.view.is_public(verb, &Target::Path(path))
+                        }
+                        None => false,
                     }
-                    Some(names::Parsed::Path { verb, path }) => {
-                        self.view.is_public(verb, &Target::Path(path))
-                    }
-                    None => false,
-                }
-            });
+                });
             if is_public {
                 used.entry(row.identity.clone()).or_default().insert(row.action.clone());
             }

@@ -71,7 +71,9 @@ impl Platform for Kubernetes {
     /// Resources are `NAMESPACE/NAME`; ARNs and the like are another platform's.
     fn names_resource(&self, pattern: &str) -> bool {
         let is_foreign = pattern.contains(':') && !pattern.contains('/');
-        !is_foreign && !pattern.starts_with("arn:") && Glob::new("*/*").intersects(&Glob::new(pattern))
+        !is_foreign
+            && !pattern.starts_with("arn:")
+            && Glob::new("*/*").intersects(&Glob::new(pattern))
     }
 
     /// RBAC's guard is `resourceNames`: a grant on every object of a namespace has none.
@@ -89,7 +91,8 @@ impl Platform for Kubernetes {
 
     fn switch(&self, class: &str) -> Option<String> {
         (class == facts::AUDIT).then(|| {
-            "an audit policy that records at level Metadata, its log, and the policy file".to_string()
+            "an audit policy that records at level Metadata, its log, and the policy file"
+                .to_string()
         })
     }
 }

@@ -156,7 +156,9 @@ pub fn display(id: &str) -> Str {
             let namespace = before.rsplit_once('/').map_or("", |(_, namespace)| namespace);
             format!("kubernetes:serviceaccount/{namespace}/{name}").into()
         }
-        Some((_, kind, name)) => format!("kubernetes:{}{name}", kind.trim_start_matches('/')).into(),
+        Some((_, kind, name)) => {
+            format!("kubernetes:{}{name}", kind.trim_start_matches('/')).into()
+        }
     }
 }
 
@@ -210,7 +212,10 @@ mod tests {
         assert_eq!(service("k8s:get:core/pods/log"), "core");
         assert_eq!(service(&path_action("get", "/healthz/x?verbose")), "non-resource");
         assert_eq!(path_action("get", "apis/apps/v1"), "k8s:get:/apis/apps/v1");
-        assert_eq!(service("k8s:impersonate:user-info:authentication.k8s.io/users"), "authentication.k8s.io");
+        assert_eq!(
+            service("k8s:impersonate:user-info:authentication.k8s.io/users"),
+            "authentication.k8s.io"
+        );
     }
 
     #[test]

@@ -133,7 +133,12 @@ fn text(node: Option<&Node>) -> Str {
 }
 
 fn texts(node: Option<&Node>) -> Vec<Str> {
-    node.map(Node::list).unwrap_or_default().iter().filter_map(Node::scalar).map(Str::from).collect()
+    node.map(Node::list)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(Node::scalar)
+        .map(Str::from)
+        .collect()
 }
 
 fn labels(node: Option<&Node>) -> Labels {
@@ -168,7 +173,9 @@ impl Meta {
             labels: labels(meta.get("labels")),
             annotations: labels(meta.get("annotations")),
             created: meta.text_of("creationTimestamp").and_then(Time::parse),
-            owner: owner.map(|one| (text(one.get("kind")), text(one.get("name")))),
+            owner: owner
+                .map(|one| (text(one.get("kind")), text(one.get("name"))))
+                .filter(|(kind, _)| !kind.is_empty()),
             place: Some(node.place(file)),
         })
     }
@@ -188,14 +195,14 @@ impl Role {
             meta.namespace = "".into();
         }
         let rules = node.get("rules").map(Node::list).unwrap_or_default();
-        let selectors = node.at(&["aggregationRule", "clusterRoleSelectors"]).filter(|_| is_cluster);
+        let selectors =
+            node.at(&["aggregationRule", "clusterRoleSelectors"]).filter(|_| is_cluster);
         Some(Role {
             meta,
             is_cluster,
             rules: rules.iter().map(|rule| read_rule(rule, file)).collect(),
-            aggregates: selectors.map(|list| {
-                list.list().iter().map(|one| labels(one.get("matchLabels"))).collect()
-            }),
+            aggregates: selectors
+                .map(|list| list.list().iter().map(|one| labels(one.get("matchLabels"))).collect()),
         })
     }
 }

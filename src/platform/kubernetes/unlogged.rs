@@ -109,9 +109,7 @@ impl Unlogged {
                 }
                 let mut is_left_out = |pattern: &Str| {
                     let key = (id, pattern.clone());
-                    *answers
-                        .entry(key)
-                        .or_insert_with(|| log.leaves_out(who, &entry.name, pattern))
+                    *answers.entry(key).or_insert_with(|| log.leaves_out(who, &entry.name, pattern))
                 };
                 if row.resources.iter().any(&mut is_left_out) {
                     out.insert(id);
@@ -167,7 +165,8 @@ impl Log {
                 if !self.is_stated && !self.shows(action, (group, resource, subresource)) {
                     return true;
                 }
-                let (namespaces, names) = places(scope(verb, group, resource, subresource), pattern);
+                let (namespaces, names) =
+                    places(scope(verb, group, resource, subresource), pattern);
                 !self.policies.iter().all(|policy| {
                     is_whole(policy.is_logged(
                         &who.username,

@@ -44,6 +44,8 @@ pub struct View {
     pub bindings: Vec<Binding>,
     /// Whether any RBAC object was read.
     pub has_rbac: bool,
+    /// Calls for roles and bindings that the collection of the evidence was refused: nobody's grants are whole.
+    pub refused: Vec<(Place, String)>,
     /// Whether the evidence is an export of a live cluster, built-in objects included: what it lacks is not there.
     pub is_whole: bool,
     roles: BTreeMap<RoleKey, Role>,
@@ -107,7 +109,14 @@ impl View {
             has_rbac: !objects.roles.is_empty() || !objects.bindings.is_empty(),
             ..View::default()
         };
-        view.is_whole = objects.roles.iter().any(|role| role.meta.is_bootstrap());
+        for (place, text) in objects.refused.drain(..) {
+            notes.push((Some(place), format!("refused when the evidence was collected: {text}")));
+            if text.contains("rbac.authorization.k8s.io") {
+                view.refused.push((place, text));
+            }
+        }
+        view.is_whole =
+            view.refused.is_empty() && objects.roles.iter().any(|role| role.meta.is_bootstrap());
         for role in objects.roles.drain(..) {
             let key = key_of(&role);
             if let Some(before) = view.roles.get(&key)
@@ -129,7 +138,8 @@ impl View {
             view.roles.entry(key_of(&role)).or_insert(role);
         }
         let mut bindings: BTreeMap<(bool, Str, Str), Binding> = BTreeMap::new();
-        let key = |one: &Binding| (one.is_cluster, one.meta.namespace.clone(), one.meta.name.clone());
+        let key =
+            |one: &Binding| (one.is_cluster, one.meta.namespace.clone(), one.meta.name.clone());
         for binding in objects.bindings.drain(..) {
             let at = key(&binding);
             if let Some(before) = bindings.get(&at)
@@ -252,9 +262,10 @@ impl View {
 
     /// Whether everybody may do it through the discovery roles.
     pub fn is_public(&self, verb: &str, target: &Target<'_>) -> bool {
-        self.bindings.iter().filter(|binding| builtin::is_public(binding)).any(|binding| {
-            self.rules(binding).iter().any(|one| one.rule.allows(verb, target))
-        })
+        self.bindings
+            .iter()
+            .filter(|binding| builtin::is_public(binding))
+            .any(|binding| self.rules(binding).iter().any(|one| one.rule.allows(verb, target)))
     }
 
     /// Every username and group that a binding of the documents names, sorted.

@@ -124,8 +124,12 @@ fn every_object_case_is_answered_as_the_sources_say() {
         let mut notes = Vec::new();
         let view = View::new(&"c".into(), &mut objects, Default::default(), &mut notes);
         let who = Who { username: case.user.name.clone(), groups: case.user.groups.clone() };
-        let found =
-            view.allowing(&who, &case.request.verb, &case.request.target(), &case.request.namespace);
+        let found = view.allowing(
+            &who,
+            &case.request.verb,
+            &case.request.target(),
+            &case.request.namespace,
+        );
         let allowed = !found.is_empty() || who.groups.iter().any(|group| &**group == MASTERS);
         assert_eq!(allowed, case.allowed, "{}: {}", case.id, case.about);
         ran += 1;

@@ -1,9 +1,7 @@
 //! What becomes of documents and logs together.
 
 use super::{Run, run};
-use crate::model::{
-    HoleKind, Label, Outcome, Rw, ScopeSet, Source, Str, Time, UsageRow,
-};
+use crate::model::{HoleKind, Label, Outcome, Rw, ScopeSet, Source, Str, Time, UsageRow};
 use crate::platform::kubernetes::ID;
 use crate::platform::{LogSpan, LogSummary, LoggedGrant, Request, Verdict};
 
@@ -257,11 +255,14 @@ fn named_by_log(identity: &str, action: &str, role: &str) -> LoggedGrant {
 fn a_reason_of_the_log_grants_what_it_shows_and_leaves_a_hole() {
     let id = "k8s://c/x/serviceaccount/y";
     let grants = vec![named_by_log(id, "k8s:get:core/secrets", "custom")];
-    let partial = run(&[], &LogSummary {
-        usage: vec![use_of(id, "k8s:get:core/secrets", "x/s")],
-        grants,
-        ..LogSummary::default()
-    });
+    let partial = run(
+        &[],
+        &LogSummary {
+            usage: vec![use_of(id, "k8s:get:core/secrets", "x/s")],
+            grants,
+            ..LogSummary::default()
+        },
+    );
     let identity = &partial.tables.identities[0];
     assert!(identity.has_grant_evidence && identity.is(Label::LogOnly));
     assert_eq!(identity.holes[0].kind, HoleKind::Grants);
@@ -281,7 +282,8 @@ fn a_reason_that_the_documents_hold_adds_nothing() {
             .into(),
         ..named_by_log(APP, "k8s:get:core/secrets", "reader")
     };
-    let run = run(&[("x.yaml", DOCUMENTS)], &LogSummary { grants: vec![grant], ..Default::default() });
+    let run =
+        run(&[("x.yaml", DOCUMENTS)], &LogSummary { grants: vec![grant], ..Default::default() });
     let app = run.tables.identities.iter().find(|one| &*one.id == APP).unwrap();
     assert!(app.holes.is_empty());
 }
@@ -289,8 +291,7 @@ fn a_reason_that_the_documents_hold_adds_nothing() {
 #[test]
 fn answers_name_the_rule_and_where_it_is_bound() {
     let run = run(&[("x.yaml", DOCUMENTS)], &LogSummary::default());
-    let request =
-        Request { identity: APP, action: "list secrets", resource: None, context: &[] };
+    let request = Request { identity: APP, action: "list secrets", resource: None, context: &[] };
     let answer = run.evaluator.decide(&request);
     assert_eq!(answer.verdict, Verdict::Allow);
     assert_eq!(answer.resources, ["ns/*".into()]);
@@ -299,4 +300,48 @@ fn answers_name_the_rule_and_where_it_is_bound() {
     assert!(answer.by[0].place.is_some());
     let by_name = Request { identity: "system:serviceaccount:ns:app", ..request };
     assert_eq!(run.evaluator.decide(&by_name), answer);
+}
+
+#[test]
+fn what_a_collection_was_refused_is_a_hole_of_everybody() {
+    let refused = "kubectl get rolebindings.rbac.authorization.k8s.io --all-namespaces -o json\t1\tForbidden\n";
+    let run = run(&[("x.yaml", DOCUMENTS), ("refused.tsv", refused)], &LogSummary::default());
+    let app = run.tables.identities.iter().find(|one| &*one.id == APP).unwrap();
+    assert!(app.may_hold_more());
+    assert_eq!(run.may(APP, "delete secrets", "ns/x"), Verdict::Unknown);
+    assert_eq!(run.may(APP, "list secrets", "ns/*"), Verdict::Allow);
+    assert!(run.notes().contains("refused when the evidence was collected"), "{}", run.notes());
+}
+
+const POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- level: None
+  users: ['system:serviceaccount:ns:app']
+  resources: [{group: '', resources: [secrets]}]
+- level: None
+  resources: [{group: '', resources: [configmaps]}]
+  namespaces: [kube-system]
+- level: Metadata
+";
+
+#[test]
+fn a_policy_of_the_evidence_decides_by_user_and_namespace() {
+    let run = run(&[("x.yaml", DOCUMENTS), ("p.yaml", POLICY)], &LogSummary::default());
+    let left_out = |id: &str, action: &str| {
+        let identity = run.tables.identities.iter().find(|one| &*one.id == id).unwrap();
+        let left_out = run.evaluator.unlogged(identity, &run.catalogue);
+        left_out.contains(run.catalogue.id(ID, action).unwrap())
+    };
+    assert!(left_out(APP, "k8s:list:core/secrets"));
+    assert!(!left_out(APP, "k8s:list:core/pods"));
+    // `view` is bound in the whole cluster, and of kube-system nothing is seen.
+    assert!(left_out(APP, "k8s:list:core/configmaps"));
+    // The policy records events, whatever published ones drop.
+    assert!(!left_out(APP, "k8s:create:core/events"));
+    let spans = vec![span("c", Some(false), &["2026-05-01"])];
+    let documents = [("x.yaml", DOCUMENTS), ("p.yaml", POLICY)];
+    let run = super::run(&documents, &LogSummary { spans, ..LogSummary::default() });
+    assert_eq!(run.tables.claims[0].source, Source::StatedLog);
 }

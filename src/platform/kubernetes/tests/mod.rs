@@ -63,10 +63,11 @@ fn run(documents: &[(&str, &str)], logs: &LogSummary) -> Run {
     let mut estate: Box<dyn Estate> = Box::new(KubernetesEstate::default());
     let mut intakes = Vec::new();
     for (number, (path, text)) in documents.iter().enumerate() {
-        let document =
-            Document { file: number as u32, path, context: "c", bytes: text.as_bytes() };
+        let document = Document { file: number as u32, path, context: "c", bytes: text.as_bytes() };
         let mut intake = Intake::default();
-        estate.read(&kinds::OBJECTS, &document, &mut intake);
+        let is_refused = path.ends_with("refused.tsv");
+        let kind = if is_refused { &kinds::REFUSED } else { &kinds::OBJECTS };
+        estate.read(kind, &document, &mut intake);
         intakes.push(intake);
     }
     let mut tables = Tables::default();
@@ -77,8 +78,7 @@ fn run(documents: &[(&str, &str)], logs: &LogSummary) -> Run {
     let facts = |_: &str, name: &str, action: Option<&crate::catalogue::Action>| {
         Kubernetes.facts(name, action)
     };
-    let catalogue =
-        RunCatalogue::build(&[(platform, Kubernetes.catalogue())], &actions, &facts);
+    let catalogue = RunCatalogue::build(&[(platform, Kubernetes.catalogue())], &actions, &facts);
     let mut evaluator = estate.evaluator();
     evaluator.prepare(&catalogue);
     Run { tables, intakes, catalogue, evaluator }

@@ -10,7 +10,8 @@ use crate::platform::{LogSummary, Verdict};
 fn project(folder: &str) -> Option<Run> {
     let path = shared(&format!("data/kubernetes/rbac/{folder}"))?;
     let mut files: Vec<(String, String)> = Vec::new();
-    let mut entries: Vec<_> = std::fs::read_dir(&path).unwrap().map(|one| one.unwrap().path()).collect();
+    let mut entries: Vec<_> =
+        std::fs::read_dir(&path).unwrap().map(|one| one.unwrap().path()).collect();
     entries.sort();
     for file in entries.iter().filter(|file| file.is_file()) {
         let is_text = file
@@ -47,7 +48,10 @@ fn kube_prometheus_is_read_with_its_typed_lists_and_built_in_roles() {
     assert_eq!(run.may(prometheus, "get nodes/metrics", "/n1"), Verdict::Allow);
     assert_eq!(run.may(prometheus, "get /metrics", "*"), Verdict::Allow);
     let adapter = "k8s://c/monitoring/serviceaccount/prometheus-adapter";
-    assert_eq!(run.may(adapter, "create subjectaccessreviews.authorization.k8s.io", "*"), Verdict::Allow);
+    assert_eq!(
+        run.may(adapter, "create subjectaccessreviews.authorization.k8s.io", "*"),
+        Verdict::Allow
+    );
     let config = "kube-system/extension-apiserver-authentication";
     assert_eq!(run.may(adapter, "get configmaps", config), Verdict::Allow);
     assert_eq!(run.may(adapter, "get configmaps", "kube-system/other"), Verdict::Deny);
@@ -88,7 +92,10 @@ fn ingress_nginx_may_change_its_own_lease_and_create_any() {
     assert_eq!(run.may(id, &format!("create {lease}"), mine), Verdict::Allow);
     assert_eq!(run.may(id, "list secrets", "*/*"), Verdict::Allow);
     let workload = run.tables.identities.iter().find(|one| *one.id == *id).unwrap();
-    assert_eq!(workload.workload.as_deref(), Some("Deployment ingress-nginx/ingress-nginx-controller"));
+    assert_eq!(
+        workload.workload.as_deref(),
+        Some("Deployment ingress-nginx/ingress-nginx-controller")
+    );
     let runs = run.tables.links.iter().filter(|link| &*link.mechanism == "runs as").count();
     assert_eq!(runs, 3);
 }

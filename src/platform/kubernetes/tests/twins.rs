@@ -6,11 +6,11 @@ use proptest::prelude::*;
 
 use super::run;
 use crate::model::Str;
+use crate::platform::LogSummary;
 use crate::platform::kubernetes::catalogue::{Scope, scope};
 use crate::platform::kubernetes::expand::{Index, Sets};
 use crate::platform::kubernetes::names::{self, Parsed};
 use crate::platform::kubernetes::rules::{Rule, Target};
-use crate::platform::LogSummary;
 
 fn texts(words: &'static [&'static str]) -> impl Strategy<Value = Vec<Str>> {
     proptest::collection::vec(proptest::sample::select(words), 0..4)
@@ -19,11 +19,39 @@ fn texts(words: &'static [&'static str]) -> impl Strategy<Value = Vec<Str>> {
 
 fn rule() -> impl Strategy<Value = Rule> {
     (
-        texts(&["*", "get", "list", "create", "deletecollection", "bind", "impersonate", "ge*", "GET"]),
-        texts(&["*", "", "apps", "rbac.authorization.k8s.io", "crd.example.com", "core", "apps/v1"]),
         texts(&[
-            "*", "pods", "pods/log", "*/scale", "deployments", "namespaces", "nodes", "clusterroles",
-            "widgets", "pods/*", "serviceaccounts", "users",
+            "*",
+            "get",
+            "list",
+            "create",
+            "deletecollection",
+            "bind",
+            "impersonate",
+            "ge*",
+            "GET",
+        ]),
+        texts(&[
+            "*",
+            "",
+            "apps",
+            "rbac.authorization.k8s.io",
+            "crd.example.com",
+            "core",
+            "apps/v1",
+        ]),
+        texts(&[
+            "*",
+            "pods",
+            "pods/log",
+            "*/scale",
+            "deployments",
+            "namespaces",
+            "nodes",
+            "clusterroles",
+            "widgets",
+            "pods/*",
+            "serviceaccounts",
+            "users",
         ]),
         texts(&["", "a", "*"]),
         texts(&["*", "/metrics", "/healthz*", "/a*/b"]),
