@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the demo evidence, fixtures/demo/aws and fixtures/demo/agent, and what must come out of
+"""Writes the demo evidence in fixtures/demo (aws, agent, copilot and k8s), and what must come out of
 it, fixtures/demo.expected.json.
 
     scripts/make-demo.py [FOLDER]        default: fixtures beside the folder of this script
@@ -26,7 +26,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from demo import agent, estate, expected, trail
+from demo import agent, cluster, copilot, estate, expected, trail
 from demo.base import ACCOUNT, GLOBAL, HOME, LAST, OLD_KEY, PARTNER_KEY, TRAIL, Draw, iso
 
 # Files are named by the time of their delivery.
@@ -289,7 +289,7 @@ def main(arguments):
     default = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
     root = pathlib.Path(arguments[0]) if arguments else default
     folder = root / "demo"
-    for part in ("aws", "agent"):
+    for part in ("aws", "agent", "copilot", "k8s"):
         shutil.rmtree(folder / part, ignore_errors=True)
     out = Folder(folder)
     trail.simulate()
@@ -299,6 +299,11 @@ def main(arguments):
     out.write("agent/grants.csv", table(agent.GRANTS))
     out.write("agent/coverage.csv", table(agent.COVERAGE))
     out.write("agent/calls.jsonl", agent.calls_text())
+    out.write("copilot/traces.otlp.jsonl", copilot.text())
+    out.write("k8s/rbac.yaml", cluster.RBAC)
+    out.write("k8s/audit-policy.yaml", cluster.POLICY)
+    for name, packed in cluster.logs().files():
+        out.write(f"k8s/audit/{name}", packed)
     inputs = {
         # With authgap.yaml.
         "files": out.count + 1,

@@ -38,6 +38,8 @@ pub struct Entry {
     pub is_pattern: bool,
     /// Whether it can be limited to resources. Assumed where no catalogue says otherwise.
     pub takes_resource: bool,
+    /// Whether it takes resources of one kind only, so that each call names the one it needs.
+    pub has_one_resource: bool,
     /// Index in the platform's catalogue.
     pub index: Option<u32>,
 }
@@ -98,10 +100,13 @@ impl RunCatalogue {
                     run.push(entry, &service.prefix, fact, &mut classes);
                     if let Some(last) = run.entries.last_mut() {
                         last.takes_resource = !action.resource_types.is_empty();
+                        last.has_one_resource = action.resource_types.len() == 1;
                     }
                 }
             }
         }
+        let has_catalogue =
+            |id: &Str| catalogues.iter().any(|(one, list)| one == id && !list.actions.is_empty());
         let mut extra: Vec<&(Str, Str)> = seen.iter().collect();
         extra.sort_unstable();
         extra.dedup();
@@ -118,6 +123,10 @@ impl RunCatalogue {
             }
             let level = AccessLevel::Unknown;
             run.push((platform, name, level, None), &service, fact, &mut classes);
+            // Where nobody lists what there is, a row's resource is all that the call touched.
+            if let Some(last) = run.entries.last_mut() {
+                last.has_one_resource = !has_catalogue(platform);
+            }
         }
         run
     }
@@ -163,6 +172,7 @@ impl RunCatalogue {
             is_known: index.is_some(),
             is_pattern: name.contains(['*', '?']),
             takes_resource: true,
+            has_one_resource: false,
             index,
         });
     }

@@ -166,7 +166,7 @@ pub(super) fn is_whole_service(
     let number = analysis.input.catalogue.entry(row.actions[0]).service_number;
     let mine = analysis.input.catalogue.service_by_number(number) & &gap.grants.actions;
     let excess: u64 = rows(gap, Status::Excess)
-        .filter(|other| other.service == row.service)
+        .filter(|other| other.service == row.service && !other.is_part)
         .map(|other| other.actions.len() as u64)
         .sum();
     excess == mine.len()
@@ -174,6 +174,7 @@ pub(super) fn is_whole_service(
 
 /// All excess of one service.
 pub(super) struct ServiceExcess {
+    /// The service; of a part of one action's resources, the action.
     pub(super) service: Str,
     pub(super) actions: Vec<ActionId>,
     pub(super) granted_by: Vec<u32>,
@@ -188,7 +189,8 @@ pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceE
     if gap.is_admin || gap.is_never_used {
         return Vec::new();
     }
-    let excess: Vec<&PermissionRow> = rows(gap, Status::Excess).collect();
+    let excess: Vec<&PermissionRow> =
+        rows(gap, Status::Excess).filter(|row| !row.is_part).collect();
     let mut out: Vec<ServiceExcess> = Vec::new();
     for chunk in excess.chunk_by(|left, right| left.service == right.service) {
         let first = chunk[0];
@@ -213,6 +215,24 @@ pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceE
         });
     }
     out
+}
+
+/// Parts of the resources of used actions, where the identity as a whole is not the finding.
+pub(super) fn excess_parts(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceExcess> {
+    if gap.is_admin || gap.is_never_used {
+        return Vec::new();
+    }
+    let parts = rows(gap, Status::Excess).filter(|row| row.is_part);
+    parts
+        .map(|row| ServiceExcess {
+            service: analysis.input.catalogue.entry(row.actions[0]).name.clone(),
+            actions: row.actions.clone(),
+            granted_by: row.granted_by.clone(),
+            resources: row.resources.to_vec(),
+            age: not_in(row),
+            is_whole: false,
+        })
+        .collect()
 }
 
 /// The finding about a service's excess; the two kinds differ in its title and remedy only.

@@ -1,6 +1,6 @@
 //! `unused-permission`: some of a service's granted actions are excess.
 
-use super::shared::{and_more, excess, names, push_unused};
+use super::shared::{and_more, excess, excess_parts, names, push_unused};
 use super::{Kind, Sink};
 use crate::gap::{Analysis, IdentityGap};
 
@@ -24,6 +24,11 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             many => format!("{} of {granted} {} actions", many.len(), part.service),
         };
         let remedy = format!("remove {} from the grant", and_more(&names));
+        push_unused(analysis, gap, sink, part, (title, remedy));
+    }
+    for part in excess_parts(analysis, gap) {
+        let title = format!("{} on {}", part.service, and_more(&part.resources));
+        let remedy = format!("take {} out of the grant's resources", and_more(&part.resources));
         push_unused(analysis, gap, sink, part, (title, remedy));
     }
 }

@@ -5,7 +5,8 @@
 //! means: `docs/data-model.md`, "Status of a permission".
 
 pub mod observe;
-pub mod row;
+pub mod partial;
+mod row;
 mod score;
 mod status;
 mod uses;

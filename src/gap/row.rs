@@ -165,6 +165,8 @@ pub struct PermissionRow {
     pub facets: BTreeSet<Facet>,
     /// Resource scopes seen, or for unused rows the patterns granted.
     pub resources: Arc<[Str]>,
+    /// Whether it is only a part of the action's grant, of which another part is used.
+    pub is_part: bool,
     /// Numbers of the grant rows.
     pub granted_by: Vec<u32>,
     /// Whether every grant behind it is conditional.

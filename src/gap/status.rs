@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::observe::{NEVER_LOGGED, Observed};
 use super::row::{PermissionRow, Reason, Status};
 use super::uses::{Use, Uses, is_explained_by_denial};
+use super::within::reaches;
 use super::{Frame, Violation, within};
 use crate::intent::{Extent, Facet, Intent, Spot};
 use crate::model::{
@@ -32,13 +33,13 @@ pub(super) struct Judged {
 }
 
 /// An observed group of actions.
-struct Group {
-    actions: ActionSet,
+pub(super) struct Group {
+    pub(super) actions: ActionSet,
     observed: Observed,
     /// Observed days in the window and the span that they should fill.
-    days: u32,
-    is_enough: bool,
-    basis: Arc<[Str]>,
+    pub(super) days: u32,
+    pub(super) is_enough: bool,
+    pub(super) basis: Arc<[Str]>,
 }
 
 /// What unused actions that stand in one row have in common.
@@ -146,7 +147,12 @@ impl Judge<'_> {
         out
     }
 
-    fn group(&self, actions: ActionSet, observed: Observed, since: Option<Time>) -> Group {
+    pub(super) fn group(
+        &self,
+        actions: ActionSet,
+        observed: Observed,
+        since: Option<Time>,
+    ) -> Group {
         let (mut days, mut is_enough) = (0, false);
         if let Some((from, to)) = self.span(since) {
             let seen = observed.covered.intersect(&Intervals::span(from, to));
@@ -210,7 +216,8 @@ impl Judge<'_> {
             }
             judged.rows.push(row);
         }
-        self.drift_of_used(action, &covering, judged);
+        let beyond = self.drift_of_used(action, &covering, judged);
+        judged.rows.extend(self.unused_part(action, one, &covering, &beyond, groups));
     }
 
     /// Turns a row of use into a stale one if the last use is old and use since would have been seen.
@@ -335,6 +342,7 @@ impl Judge<'_> {
             status,
             reason: None,
             facets: BTreeSet::new(),
+            is_part: false,
             resources: scopes.into_iter().collect(),
             granted_by: covering.to_vec(),
             is_conditional: self.is_conditional(covering),
@@ -355,9 +363,15 @@ impl Judge<'_> {
             && covering.iter().all(|at| self.grants.rows[*at as usize].decision != Decision::Allow)
     }
 
-    /// On a used action, the part of its grant that the intent excludes.
-    fn drift_of_used(&self, action: ActionId, covering: &[u32], judged: &mut Judged) {
-        let Some(intent) = self.intent else { return };
+    /// On a used action, the part of its grant that the intent excludes. Returns its patterns.
+    fn drift_of_used(
+        &self,
+        action: ActionId,
+        covering: &[u32],
+        judged: &mut Judged,
+    ) -> BTreeSet<Str> {
+        let mut all = BTreeSet::new();
+        let Some(intent) = self.intent else { return all };
         let entry = self.frame.catalogue.entry(action);
         let mut parts: BTreeMap<Facet, (Spot, Str, BTreeSet<Str>)> = BTreeMap::new();
         for at in covering {
@@ -373,21 +387,29 @@ impl Judge<'_> {
         // An excluded action is out of scope as a whole; its grant says nothing more.
         parts.remove(&Facet::Action);
         for (facet, (spot, why, patterns)) in parts {
+            all.extend(patterns.iter().cloned());
             let mut row = self.unused_row(action, Status::Drift, covering.to_vec());
             row.resources = patterns.into_iter().collect();
             row.facets.insert(facet);
             row.intent = Some((spot, why));
             judged.rows.push(row);
         }
+        all
     }
 
-    fn unused_row(&self, action: ActionId, status: Status, granted_by: Vec<u32>) -> PermissionRow {
+    pub(super) fn unused_row(
+        &self,
+        action: ActionId,
+        status: Status,
+        granted_by: Vec<u32>,
+    ) -> PermissionRow {
         PermissionRow {
             service: self.frame.catalogue.entry(action).service.clone(),
             actions: vec![action],
             status,
             reason: None,
             facets: BTreeSet::new(),
+            is_part: false,
             resources: Arc::new([]),
             is_conditional: self.is_conditional(&granted_by),
             granted_by,
@@ -581,16 +603,4 @@ impl Judge<'_> {
             }
         }
     }
-}
-
-/// Whether a grant's resource pattern can reach something in a scope. A scope is a container: a pattern for
-/// what lies in it (`bucket/*`) reaches it as well.
-pub(super) fn reaches(pattern: &str, scope: &str) -> bool {
-    let glob = Glob::new(pattern);
-    if glob.is_all() || glob.matches(scope) {
-        return true;
-    }
-    let inside = |separator: &str| glob.intersects(&Glob::new(&format!("{scope}{separator}*")));
-    // Secrets' ARNs end in six characters that logs may leave out (Secrets Manager User Guide, "Secret ARN").
-    inside("/") || inside(":") || glob.intersects(&Glob::new(&format!("{scope}-??????")))
 }

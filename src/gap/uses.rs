@@ -19,6 +19,8 @@ pub(super) struct Use {
     pub(super) is_named: bool,
     /// Numbers of the rows of allowed use.
     pub(super) rows: Vec<u32>,
+    /// Numbers of the rows of which nobody knows whether they were allowed.
+    pub(super) open: Vec<u32>,
 }
 
 /// Uses of one identity by action, and what its other rows tell.
@@ -54,7 +56,10 @@ impl Uses {
                     one.denied += row.count;
                     one.last_denied = one.last_denied.max(row.last);
                 }
-                Outcome::Undetermined => one.undetermined += row.count,
+                Outcome::Undetermined => {
+                    one.undetermined += row.count;
+                    one.open.push(number as u32);
+                }
             }
         }
         uses

@@ -3,7 +3,7 @@
 use super::Window;
 use crate::catalogue::Entry;
 use crate::intent::{Beyond, Breach, Extent, Intent, Within};
-use crate::model::{GrantRow, ScopeSet, Str, UsageRow};
+use crate::model::{Glob, GrantRow, ScopeSet, Str, UsageRow};
 use crate::platform;
 
 /// In which respects a use in the window is outside of the intent; `None` if it is in none.
@@ -62,4 +62,50 @@ pub fn is_production_or_sensitive(intent: &Intent, scope: &ScopeSet) -> bool {
     let environment: Option<&Str> = intent.environment_of(scope);
     environment.is_some_and(|environment| environment.to_ascii_lowercase().contains("prod"))
         || matches!(intent.data_on(&ScopeSet::One(scope.clone())), Within::Outside(_))
+}
+
+/// Whether a grant's resource pattern can reach something in a scope. A scope is a container: a pattern for
+/// what lies in it (`bucket/*`) reaches it as well.
+pub(super) fn reaches(pattern: &str, scope: &str) -> bool {
+    let glob = Glob::new(pattern);
+    if glob.is_all() || glob.matches(scope) {
+        return true;
+    }
+    let inside = |separator: &str| glob.intersects(&Glob::new(&format!("{scope}{separator}*")));
+    // Secrets' ARNs end in six characters that logs may leave out (Secrets Manager User Guide, "Secret ARN").
+    inside("/") || inside(":") || glob.intersects(&Glob::new(&format!("{scope}-??????")))
+}
+
+/// Whether a pattern can name a resource of the kind that an action takes, by the catalogue's templates; without a
+/// catalogue any may.
+pub(super) fn can_be_on(entry: &Entry, pattern: &str) -> bool {
+    let (Some(index), Some(platform)) = (entry.index, platform::by_id(&entry.platform)) else {
+        return true;
+    };
+    let catalogue = platform.catalogue();
+    let Some(action) = catalogue.actions.get(index as usize) else { return true };
+    let types = action.resource_types.iter();
+    let types = types.filter_map(|(number, _)| catalogue.resource_types.get(*number as usize));
+    types.flat_map(|one| &one.templates).any(|template| {
+        let mut glob = String::new();
+        let mut rest = &**template;
+        while let Some((before, after)) = rest.split_once("${") {
+            glob.push_str(before);
+            glob.push('*');
+            rest = after.split_once('}').map_or("", |(_, after)| after);
+        }
+        glob.push_str(rest);
+        meet(&glob, pattern)
+    })
+}
+
+/// Whether two patterns of ARNs have a name in common, part by part: a `*` within a part of a template stands for no
+/// colon.
+fn meet(template: &str, pattern: &str) -> bool {
+    let parts = |text: &str| -> Vec<Glob> { text.splitn(6, ':').map(Glob::new).collect() };
+    let (ours, theirs) = (parts(template), parts(pattern));
+    if ours.len() == theirs.len() {
+        return ours.iter().zip(&theirs).all(|(one, other)| one.intersects(other));
+    }
+    Glob::new(template).intersects(&Glob::new(pattern))
 }
