@@ -75,7 +75,7 @@ fn without_version(group: &str) -> &str {
 fn is_version(text: &str) -> bool {
     let rest = text.strip_prefix('v').unwrap_or_default();
     rest.starts_with(|c: char| c.is_ascii_digit())
-        && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, 'a'..='z'))
+        && rest.chars().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
 }
 
 fn unknown(group: &str, resource: &str, subresource: &str) -> Option<String> {

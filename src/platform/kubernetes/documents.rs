@@ -161,7 +161,10 @@ impl Reader<'_> {
                 Some(())
             }
             ("", "Secret") => match Token::read(node, file) {
-                Some(token) => Some(self.objects.tokens.push(token)),
+                Some(token) => {
+                    self.objects.tokens.push(token);
+                    Some(())
+                }
                 None => return self.intake.skipped(1),
             },
             ("", "ConfigMap") => return self.config_map(node),

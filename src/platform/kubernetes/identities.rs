@@ -71,7 +71,7 @@ impl Maker<'_> {
             identity.has_grant_evidence =
                 self.has_grants(&name, documented.contains(&name), &identity.id);
             self.holes(&who, mapped.contains_key(&name), &mut identity);
-            identity.workload = workloads.get(&name).map(|list| several(list));
+            identity.workload = workloads.get(&name).map(several);
             for token in tokens.get(&name).into_iter().flatten() {
                 let credential = credential(&identity.id, token);
                 identity.last_used = identity.last_used.max(credential.last_used);
