@@ -75,7 +75,7 @@ fn without_version(group: &str) -> &str {
 fn is_version(text: &str) -> bool {
     let rest = text.strip_prefix('v').unwrap_or_default();
     rest.starts_with(|c: char| c.is_ascii_digit())
-        && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, 'a'..='z'))
+        && rest.chars().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
 }
 
 fn unknown(group: &str, resource: &str, subresource: &str) -> Option<String> {
@@ -165,14 +165,15 @@ fn refuse(view: &View, who: &Who, out: &mut Answer) {
         out.missing.push(format!("the RBAC objects of cluster {}", view.name));
         return;
     }
+    for (_, text) in &view.refused {
+        out.verdict = Verdict::Unknown;
+        out.missing.push(format!("what the collection was refused ({text})"));
+    }
     for (number, key) in view.dangling(who) {
         let Some(binding) = view.bindings.get(number as usize) else { continue };
-        let text = format!("{}, which {} names", show_role(&key), binding.show());
-        if view.is_whole {
-            out.conditions.clear();
-        } else {
+        if !view.is_whole {
             out.verdict = Verdict::Unknown;
-            out.missing.push(text);
+            out.missing.push(format!("{}, which {} names", show_role(&key), binding.show()));
         }
     }
     let is_account = names::service_account(&who.username).is_some();

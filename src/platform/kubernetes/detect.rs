@@ -33,6 +33,13 @@ const WANTED: [&str; 20] = [
 /// What a file is; none if it is nothing of a cluster.
 pub fn detect(sample: &Sample<'_>) -> Option<Detected> {
     let text = String::from_utf8_lossy(sample.head);
+    if text.starts_with("{\"Collector\": \"authgap evidence kubernetes\"") {
+        return Some(Detected { kind: &kinds::COLLECTION, certainty: 100 });
+    }
+    let first = text.lines().next().unwrap_or_default();
+    if first.starts_with("kubectl get ") && first.split('\t').count() == 3 {
+        return Some(Detected { kind: &kinds::REFUSED, certainty: 100 });
+    }
     let fields = fields(&text);
     let (mut has_rbac, mut has_policy, mut has_event, mut has_wanted) =
         (false, false, false, false);
@@ -113,6 +120,7 @@ mod tests {
             "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\"}";
         assert_eq!(certainty(event), None);
         assert_eq!(certainty("{\"Records\": []}"), None);
+        assert_eq!(certainty("kubectl get roles -o json\t1\tForbidden\n"), Some(100));
         assert_eq!(certainty("name: x\non: push\n"), None);
     }
 }

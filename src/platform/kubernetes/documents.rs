@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use super::kinds;
 use super::objects::{
     Account, AwsMapping, Binding, Meta, Role, Token, WORKLOADS, Workload, aws_auth,
 };
 use crate::evidence::tree::{self, Node};
 use crate::model::{Place, Str};
-use crate::platform::{Document, Intake};
+use crate::platform::{Document, Intake, Kind};
 
 /// The objects of one cluster, as read, in file order.
 #[derive(Debug, Default)]
@@ -35,6 +36,8 @@ pub struct Objects {
     pub folders: BTreeMap<u32, Str>,
     /// Namespace that the kustomization of a folder sets (kustomize, `namespace`).
     pub kustomized: BTreeMap<Str, Str>,
+    /// Calls that the evidence script was refused.
+    pub refused: Vec<(Place, String)>,
     /// Facts that a reader must know.
     pub notes: Vec<(Option<Place>, String)>,
 }
@@ -43,11 +46,22 @@ pub struct Objects {
 const MAX_LISTS: u32 = 4;
 
 /// Reads one document into the objects of its cluster.
-pub fn read(objects: &mut Objects, document: &Document<'_>, intake: &mut Intake) {
+pub fn read(
+    objects: &mut Objects,
+    kind: &'static Kind,
+    document: &Document<'_>,
+    intake: &mut Intake,
+) {
     let Ok(text) = std::str::from_utf8(document.bytes) else {
         intake.reject(Place::file(document.file), "not UTF-8");
         return;
     };
+    if kind == &kinds::COLLECTION {
+        return intake.used(1);
+    }
+    if kind == &kinds::REFUSED {
+        return refused(objects, document.file, text, intake);
+    }
     let folder = document.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     objects.folders.insert(document.file, folder.into());
     for found in tree::documents(text) {
@@ -65,6 +79,21 @@ pub fn read(objects: &mut Objects, document: &Document<'_>, intake: &mut Intake)
         }
     }
 }
+
+/// Reads what was refused: command, exit code and error, one a line.
+fn refused(objects: &mut Objects, file: u32, text: &str, intake: &mut Intake) {
+    for (number, line) in text.lines().enumerate().take(MAX_REFUSED) {
+        let Some((command, rest)) = line.split_once('\t') else { continue };
+        let error = rest.split_once('\t').map_or("", |(_, error)| error).trim();
+        let line = u32::try_from(number + 1).unwrap_or(u32::MAX);
+        let command = command.split(" -o ").next().unwrap_or(command);
+        objects.refused.push((Place::line(file, line, 1), format!("{command}: {error}")));
+        intake.used(1);
+    }
+}
+
+/// Refused calls that are told.
+const MAX_REFUSED: usize = 1_000;
 
 struct Reader<'a> {
     objects: &'a mut Objects,
@@ -132,7 +161,10 @@ impl Reader<'_> {
                 Some(())
             }
             ("", "Secret") => match Token::read(node, file) {
-                Some(token) => Some(self.objects.tokens.push(token)),
+                Some(token) => {
+                    self.objects.tokens.push(token);
+                    Some(())
+                }
                 None => return self.intake.skipped(1),
             },
             ("", "ConfigMap") => return self.config_map(node),

@@ -18,15 +18,15 @@ pub struct KubernetesEstate {
 }
 
 impl Estate for KubernetesEstate {
-    fn read(&mut self, _: &'static Kind, document: &Document<'_>, intake: &mut Intake) {
+    fn read(&mut self, kind: &'static Kind, document: &Document<'_>, intake: &mut Intake) {
         let objects = self.clusters.entry(document.context.into()).or_default();
-        documents::read(objects, document, intake);
+        documents::read(objects, kind, document, intake);
     }
 
     fn finish(&mut self, logs: &LogSummary, tables: &mut Tables) {
         let mut clusters = std::mem::take(&mut self.clusters);
         let usage = by_cluster(logs);
-        join(&mut clusters, &usage, logs, tables);
+        join(&mut clusters, &usage, tables);
         for cluster in usage.keys() {
             clusters.entry(cluster.clone()).or_default();
         }
@@ -89,6 +89,11 @@ fn by_cluster(logs: &LogSummary) -> BTreeMap<Str, Vec<&UsageRow>> {
     for span in logs.spans.iter().filter(|span| &*span.platform == ID) {
         clusters.entry(span.account.clone()).or_default();
     }
+    for grant in logs.grants.iter().filter(|grant| &*grant.platform == ID) {
+        if let Some((cluster, _)) = names::username(&grant.identity) {
+            clusters.entry(cluster.into()).or_default();
+        }
+    }
     for row in logs.usage.iter().filter(|row| &*row.platform == ID) {
         if let Some((cluster, _)) = names::username(&row.identity) {
             match clusters.get_mut(cluster) {
@@ -107,7 +112,6 @@ fn by_cluster(logs: &LogSummary) -> BTreeMap<Str, Vec<&UsageRow>> {
 fn join(
     clusters: &mut BTreeMap<Str, Objects>,
     usage: &BTreeMap<Str, Vec<&UsageRow>>,
-    _: &LogSummary,
     tables: &mut Tables,
 ) {
     let (Some(document), Some(log)) = (clusters.keys().next(), usage.keys().next()) else { return };

@@ -30,6 +30,9 @@ pub struct Known {
     pub public: BTreeSet<Str>,
 }
 
+/// Sets of grants by cluster and bindings.
+type Computed = HashMap<(usize, Vec<Attached>), Arc<GrantSet>>;
+
 /// The evaluator of all clusters.
 #[derive(Default)]
 pub struct KubernetesEvaluator {
@@ -44,7 +47,7 @@ pub struct KubernetesEvaluator {
     /// By cluster: the sets of the rules of each bound role.
     prepared: Vec<HashMap<RoleKey, Vec<Sets>>>,
     index: Index,
-    computed: RwLock<HashMap<(usize, Vec<Attached>), Arc<GrantSet>>>,
+    computed: RwLock<Computed>,
 }
 
 /// Rows with these in common are one: cluster-wide or not, role, rule, on the Namespace object, names.

@@ -71,7 +71,7 @@ impl Maker<'_> {
             identity.has_grant_evidence =
                 self.has_grants(&name, documented.contains(&name), &identity.id);
             self.holes(&who, mapped.contains_key(&name), &mut identity);
-            identity.workload = workloads.get(&name).map(|list| several(list));
+            identity.workload = workloads.get(&name).map(several);
             for token in tokens.get(&name).into_iter().flatten() {
                 let credential = credential(&identity.id, token);
                 identity.last_used = identity.last_used.max(credential.last_used);
@@ -151,6 +151,14 @@ impl Maker<'_> {
 
     fn holes(&self, who: &Who, is_mapped: bool, identity: &mut Identity) {
         identity.holes.extend(self.logged.holes.get(&identity.id).cloned());
+        for (place, text) in &self.view.refused {
+            identity.holes.push(Hole {
+                kind: HoleKind::Grants,
+                policy: text.split(": ").next().unwrap_or(text).into(),
+                note: "refused when the evidence was collected: what it grants is not known".into(),
+                place: Some(*place),
+            });
+        }
         for (number, key) in self.view.dangling(who) {
             let Some(binding) = self.view.bindings.get(number as usize) else { continue };
             if self.view.is_whole {
@@ -195,19 +203,25 @@ impl Maker<'_> {
         mapped
     }
 
-    /// What runs as each service account. A Pod that a controller made is told by the controller.
+    /// What runs as each service account: what nobody else made, and for want of that who made it.
     fn workloads(&self) -> BTreeMap<Str, BTreeSet<String>> {
-        let mut by_account: BTreeMap<Str, BTreeSet<String>> = BTreeMap::new();
+        let mut by_account: BTreeMap<Str, (bool, BTreeSet<String>)> = BTreeMap::new();
         for workload in &self.objects.workloads {
             let meta = &workload.meta;
-            let shown = match &meta.owner {
-                Some((kind, name)) => format!("{kind} {}/{name}", meta.namespace),
-                None => format!("{} {}/{}", workload.kind, meta.namespace, meta.name),
+            let (is_owned, shown) = match &meta.owner {
+                Some((kind, name)) => (true, format!("{kind} {}/{name}", meta.namespace)),
+                None => (false, format!("{} {}/{}", workload.kind, meta.namespace, meta.name)),
             };
             let account = username(&meta.namespace, &workload.account);
-            by_account.entry(account).or_default().insert(shown);
+            let known = by_account.entry(account).or_insert((true, BTreeSet::new()));
+            if known.0 && !is_owned {
+                *known = (false, BTreeSet::new());
+            }
+            if known.0 == is_owned {
+                known.1.insert(shown);
+            }
         }
-        by_account
+        by_account.into_iter().map(|(account, (_, shown))| (account, shown)).collect()
     }
 
     fn tokens(&self) -> BTreeMap<Str, Vec<&Token>> {

@@ -13,6 +13,10 @@ macro_rules! kinds {
 kinds! {
     /// Objects as YAML documents or JSON: RBAC, service accounts, workloads, audit policies, `aws-auth`.
     OBJECTS = ("kubernetes-objects", "Kubernetes objects", Role::Document);
+    /// What the evidence script collected, and when.
+    COLLECTION = ("kubernetes-collection", "what the evidence script collected", Role::Document);
+    /// The calls that the evidence script was refused.
+    REFUSED = ("kubernetes-refused", "calls that the evidence script was refused", Role::Document);
     /// One `audit.k8s.io` event a line, an array, or an `EventList`.
     AUDIT = ("kubernetes-audit", "Kubernetes audit events", Role::Events);
     /// Audit events within another product's wrapping: EKS, AKS, OpenShift logging, OTLP, collectors.

@@ -4,11 +4,11 @@
 //! EKS User Guide, "IAM roles for service accounts"; GKE documentation, "Workload Identity Federation"; Azure
 //! Workload Identity, "Service account annotations"; aws-iam-authenticator, `aws-auth`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::documents::Objects;
 use super::names;
-use super::objects::Account;
+use super::objects::{Account, Workload};
 use crate::model::{Link, Str};
 
 /// The links of one cluster.
@@ -39,7 +39,17 @@ pub(super) fn links(cluster: &str, objects: &Objects, out: &mut Vec<Link>) {
     }
     let accounts: BTreeMap<(&Str, &Str), &Account> =
         objects.accounts.iter().map(|one| ((&one.meta.namespace, &one.meta.name), one)).collect();
-    for workload in &objects.workloads {
+    // What a controller made is told by the controller, where that is in the evidence.
+    let made: BTreeSet<(&Str, &Str)> = objects
+        .workloads
+        .iter()
+        .filter(|one| one.meta.owner.is_none())
+        .map(|one| (&one.meta.namespace, &one.account))
+        .collect();
+    let is_told = |one: &&Workload| {
+        one.meta.owner.is_none() || !made.contains(&(&one.meta.namespace, &one.account))
+    };
+    for workload in objects.workloads.iter().filter(is_told) {
         let meta = &workload.meta;
         let kind = workload.kind.to_ascii_lowercase();
         // The Pod's setting wins over the account's (Kubernetes, "Configure Service Accounts for Pods").

@@ -173,7 +173,9 @@ impl Meta {
             labels: labels(meta.get("labels")),
             annotations: labels(meta.get("annotations")),
             created: meta.text_of("creationTimestamp").and_then(Time::parse),
-            owner: owner.map(|one| (text(one.get("kind")), text(one.get("name")))),
+            owner: owner
+                .map(|one| (text(one.get("kind")), text(one.get("name"))))
+                .filter(|(kind, _)| !kind.is_empty()),
             place: Some(node.place(file)),
         })
     }

@@ -25,18 +25,21 @@ type Class = (Str, Str, Str, bool);
 /// Of whom a policy's answer is: the username and groups as far as the policy tells them from others.
 type Asker = (Str, Vec<Str>);
 
+/// Whether an action is left out, by kind of resource.
+type Answers = HashMap<(ActionId, Str), bool>;
+
 /// What is known of one cluster's log.
 #[derive(Debug, Default)]
 struct Log {
     /// Whether the policies are the cluster's own, from the evidence, or published ones.
     is_stated: bool,
     policies: Vec<AuditPolicy>,
-    /// Users and groups that the policies name.
-    named: BTreeSet<Str>,
+    /// Users, groups, namespaces and names that the policies tell from others.
+    stated: BTreeSet<Str>,
     /// Kinds of requests that the log shows of anybody.
     seen: BTreeSet<Class>,
-    /// Answers that were worked out before: by asker, then by action and resource pattern.
-    answers: RwLock<HashMap<Asker, HashMap<(ActionId, Str), bool>>>,
+    /// Answers that were worked out before: by asker, then by action and kind of resource.
+    answers: RwLock<HashMap<Asker, Answers>>,
 }
 
 /// What the logs of a run leave out.
@@ -65,12 +68,6 @@ impl Unlogged {
                 Ok(policy) => {
                     log.is_stated = true;
                     log.policies.push(policy);
-                    for rule in node.get("rules").map(Node::list).unwrap_or_default() {
-                        for key in ["users", "userGroups"] {
-                            let names = rule.get(key).map(Node::texts).unwrap_or_default();
-                            log.named.extend(names.into_iter().map(Str::from));
-                        }
-                    }
                 }
                 Err(reason) => notes.push((Some(*place), reason)),
             }
@@ -79,6 +76,8 @@ impl Unlogged {
             let published = PUBLISHED.iter().filter_map(|name| presets::preset(name));
             log.policies = published.map(|preset| preset.policy.clone()).collect();
         }
+        let stated = log.policies.iter().flat_map(AuditPolicy::stated);
+        log.stated = stated.map(Str::from).collect();
         self.clusters.insert(cluster.clone(), log);
     }
 
@@ -97,29 +96,35 @@ impl Unlogged {
     ) -> ActionSet {
         let Some(log) = self.clusters.get(cluster) else { return ActionSet::new() };
         let asker = log.asker(who);
-        let before = log.answers.read().ok().and_then(|all| all.get(&asker).cloned());
-        let mut answers = before.unwrap_or_default();
-        let known = answers.len();
+        let known = log.answers.read().ok();
+        let before = known.as_ref().and_then(|all| all.get(&asker));
+        let mut fresh = Answers::new();
         let mut out = ActionSet::new();
         for row in &grants.rows {
+            let places: BTreeSet<Str> = row.resources.iter().map(|one| log.kind_of(one)).collect();
             for id in &row.actions {
                 let entry = catalogue.entry(id);
                 if &*entry.platform != ID || out.contains(id) {
                     continue;
                 }
-                let mut is_left_out = |pattern: &Str| {
-                    let key = (id, pattern.clone());
-                    *answers.entry(key).or_insert_with(|| log.leaves_out(who, &entry.name, pattern))
-                };
-                if row.resources.iter().any(&mut is_left_out) {
+                let is_left_out = places.iter().any(|place| {
+                    let key = (id, place.clone());
+                    if let Some(answer) = before.and_then(|answers| answers.get(&key)) {
+                        return *answer;
+                    }
+                    let ask = || log.leaves_out(who, &entry.name, place);
+                    *fresh.entry(key).or_insert_with(ask)
+                });
+                if is_left_out {
                     out.insert(id);
                 }
             }
         }
-        if answers.len() > known
+        drop(known);
+        if !fresh.is_empty()
             && let Ok(mut all) = log.answers.write()
         {
-            all.entry(asker).or_default().extend(answers);
+            all.entry(asker).or_default().extend(fresh);
         }
         out
     }
@@ -136,18 +141,23 @@ fn class(action: &str) -> Option<Class> {
 }
 
 impl Log {
-    /// Published policies tell only users of the system apart, so that all others are one asker.
+    /// Whoever the policies do not tell apart is one asker.
     fn asker(&self, who: &Who) -> Asker {
-        if self.is_stated {
-            let is_named = |name: &&Str| self.named.contains(*name);
-            let username = Some(&who.username).filter(is_named).cloned().unwrap_or_default();
-            return (username, who.groups.iter().filter(is_named).cloned().collect());
-        }
-        let in_system = match names::service_account(&who.username) {
-            Some((namespace, _)) => namespace == "kube-system",
-            None => who.username.starts_with("system:"),
+        let is_stated = |name: &&Str| self.stated.contains(*name);
+        let username = Some(&who.username).filter(is_stated).cloned().unwrap_or_default();
+        (username, who.groups.iter().filter(is_stated).cloned().collect())
+    }
+
+    /// A resource pattern with what the policies do not tell apart taken for one: `-` is any namespace or name that
+    /// they do not state.
+    fn kind_of(&self, pattern: &str) -> Str {
+        let (namespace, name) = pattern.split_once('/').unwrap_or(("*", "*"));
+        let kept = |part| match part {
+            "*" | "" => part,
+            stated if self.stated.contains(stated) => stated,
+            _ => "-",
         };
-        if in_system { (who.username.clone(), Vec::new()) } else { Asker::default() }
+        format!("{}/{}", kept(namespace), kept(name)).into()
     }
 
     fn leaves_out(&self, who: &Who, action: &str, pattern: &str) -> bool {

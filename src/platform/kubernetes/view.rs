@@ -44,6 +44,8 @@ pub struct View {
     pub bindings: Vec<Binding>,
     /// Whether any RBAC object was read.
     pub has_rbac: bool,
+    /// Calls for roles and bindings that the collection of the evidence was refused: nobody's grants are whole.
+    pub refused: Vec<(Place, String)>,
     /// Whether the evidence is an export of a live cluster, built-in objects included: what it lacks is not there.
     pub is_whole: bool,
     roles: BTreeMap<RoleKey, Role>,
@@ -107,7 +109,14 @@ impl View {
             has_rbac: !objects.roles.is_empty() || !objects.bindings.is_empty(),
             ..View::default()
         };
-        view.is_whole = objects.roles.iter().any(|role| role.meta.is_bootstrap());
+        for (place, text) in objects.refused.drain(..) {
+            notes.push((Some(place), format!("refused when the evidence was collected: {text}")));
+            if text.contains("rbac.authorization.k8s.io") {
+                view.refused.push((place, text));
+            }
+        }
+        view.is_whole =
+            view.refused.is_empty() && objects.roles.iter().any(|role| role.meta.is_bootstrap());
         for role in objects.roles.drain(..) {
             let key = key_of(&role);
             if let Some(before) = view.roles.get(&key)

@@ -160,6 +160,12 @@ impl AuditPolicy {
         Ok(AuditPolicy { rules, omits: Stages::of(node.get("omitStages")) })
     }
 
+    /// The users, groups, namespaces and names of objects that rules name: whatever else differs between two requests
+    /// of these kinds, a policy does not tell it.
+    pub fn stated(&self) -> BTreeSet<&str> {
+        self.rules.iter().flat_map(|rule| rule.stated()).collect()
+    }
+
     /// What is recorded of a request.
     pub fn level(&self, request: &Request<'_>) -> Level {
         self.matching(request).map_or(Level::None, |(_, rule)| rule.level)
@@ -272,6 +278,14 @@ impl AuditPolicy {
             (false, false) => Observability::ReceivedOnly,
             (false, true) => Observability::NotLogged,
         }
+    }
+}
+
+impl Rule {
+    fn stated(&self) -> impl Iterator<Item = &str> {
+        let names = self.resources.iter().flat_map(|list| &list.names);
+        let lists = [&self.users, &self.groups, &self.namespaces];
+        lists.into_iter().flatten().chain(names).map(String::as_str)
     }
 }
 

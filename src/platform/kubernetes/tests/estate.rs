@@ -301,3 +301,47 @@ fn answers_name_the_rule_and_where_it_is_bound() {
     let by_name = Request { identity: "system:serviceaccount:ns:app", ..request };
     assert_eq!(run.evaluator.decide(&by_name), answer);
 }
+
+#[test]
+fn what_a_collection_was_refused_is_a_hole_of_everybody() {
+    let refused = "kubectl get rolebindings.rbac.authorization.k8s.io --all-namespaces -o json\t1\tForbidden\n";
+    let run = run(&[("x.yaml", DOCUMENTS), ("refused.tsv", refused)], &LogSummary::default());
+    let app = run.tables.identities.iter().find(|one| &*one.id == APP).unwrap();
+    assert!(app.may_hold_more());
+    assert_eq!(run.may(APP, "delete secrets", "ns/x"), Verdict::Unknown);
+    assert_eq!(run.may(APP, "list secrets", "ns/*"), Verdict::Allow);
+    assert!(run.notes().contains("refused when the evidence was collected"), "{}", run.notes());
+}
+
+const POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- level: None
+  users: ['system:serviceaccount:ns:app']
+  resources: [{group: '', resources: [secrets]}]
+- level: None
+  resources: [{group: '', resources: [configmaps]}]
+  namespaces: [kube-system]
+- level: Metadata
+";
+
+#[test]
+fn a_policy_of_the_evidence_decides_by_user_and_namespace() {
+    let run = run(&[("x.yaml", DOCUMENTS), ("p.yaml", POLICY)], &LogSummary::default());
+    let left_out = |id: &str, action: &str| {
+        let identity = run.tables.identities.iter().find(|one| &*one.id == id).unwrap();
+        let left_out = run.evaluator.unlogged(identity, &run.catalogue);
+        left_out.contains(run.catalogue.id(ID, action).unwrap())
+    };
+    assert!(left_out(APP, "k8s:list:core/secrets"));
+    assert!(!left_out(APP, "k8s:list:core/pods"));
+    // `view` is bound in the whole cluster, and of kube-system nothing is seen.
+    assert!(left_out(APP, "k8s:list:core/configmaps"));
+    // The policy records events, whatever published ones drop.
+    assert!(!left_out(APP, "k8s:create:core/events"));
+    let spans = vec![span("c", Some(false), &["2026-05-01"])];
+    let documents = [("x.yaml", DOCUMENTS), ("p.yaml", POLICY)];
+    let run = super::run(&documents, &LogSummary { spans, ..LogSummary::default() });
+    assert_eq!(run.tables.claims[0].source, Source::StatedLog);
+}

@@ -65,7 +65,9 @@ fn run(documents: &[(&str, &str)], logs: &LogSummary) -> Run {
     for (number, (path, text)) in documents.iter().enumerate() {
         let document = Document { file: number as u32, path, context: "c", bytes: text.as_bytes() };
         let mut intake = Intake::default();
-        estate.read(&kinds::OBJECTS, &document, &mut intake);
+        let is_refused = path.ends_with("refused.tsv");
+        let kind = if is_refused { &kinds::REFUSED } else { &kinds::OBJECTS };
+        estate.read(kind, &document, &mut intake);
         intakes.push(intake);
     }
     let mut tables = Tables::default();
