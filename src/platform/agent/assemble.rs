@@ -17,7 +17,7 @@ use crate::platform::{LogSummary, LoggedGrant, Tables, ToolNote, ToolNoteKind};
 
 /// Idle days between two days with calls that count as covered: agents rest on weekends, and a session that did not
 /// take place wrote nothing. A longer silence may be a log that is missing.
-pub const IDLE_DAYS: i64 = 4;
+pub(super) const IDLE_DAYS: i64 = 4;
 
 /// Actions of each server that lists name, by its key.
 type Listed = BTreeMap<Str, BTreeSet<Str>>;
@@ -142,9 +142,8 @@ fn manifests(estate: &mut AgentEstate, agents: &mut BTreeMap<Str, Agent>, judged
         one.has_grants = true;
         one.place.get_or_insert(manifest.place);
         let how: Str = "its manifest".into();
-        one.acts_as.extend(
-            manifest.acts_as.into_iter().map(|to| (to, how.clone(), Some(manifest.place))),
-        );
+        one.acts_as
+            .extend(manifest.acts_as.into_iter().map(|to| (to, how.clone(), Some(manifest.place))));
         for item in manifest.items {
             let actions: Vec<String> = match item.methods.as_slice() {
                 [] => vec![item.action.to_string()],
@@ -181,7 +180,8 @@ fn logged(
             one.holes.push(Hole {
                 kind: HoleKind::Grants,
                 policy: "tools that no log names".into(),
-                note: "grants are known from logs only: what no record names may be granted too".into(),
+                note: "grants are known from logs only: what no record names may be granted too"
+                    .into(),
                 place: grant.place,
             });
         }
@@ -263,7 +263,10 @@ fn lists(
             }
             let fits = |served: &&Served| is_of(list, served);
             holders.extend(
-                one.servers.values().filter(fits).map(|served| (name.clone(), served.server.key.clone())),
+                one.servers
+                    .values()
+                    .filter(fits)
+                    .map(|served| (name.clone(), served.server.key.clone())),
             );
         }
         if holders.is_empty() {
@@ -298,7 +301,9 @@ fn lists(
         }
     }
     for (server, place) in unused {
-        let text = format!("no agent of the evidence is known to use the server {server}: name it under `agents:`");
+        let text = format!(
+            "no agent of the evidence is known to use the server {server}: name it under `agents:`"
+        );
         tables.notes.push((Some(place), text));
     }
     out
@@ -413,7 +418,13 @@ fn own_tools(
 
 impl Judged {
     /// Judges an action by a tool's description; of several descriptions the worst holds.
-    fn tool(&mut self, action: &Str, tool: &Tool, prefix: Option<&str>, estate: &AgentEstate) -> AccessLevel {
+    fn tool(
+        &mut self,
+        action: &Str,
+        tool: &Tool,
+        prefix: Option<&str>,
+        estate: &AgentEstate,
+    ) -> AccessLevel {
         let method = action.split_once('#').map(|(_, method)| method);
         let found = access::judge(action, tool, method, prefix, &estate.settings);
         let known = self.levels.entry(action.clone()).or_insert(found.level);
@@ -435,11 +446,16 @@ impl Judged {
 }
 
 /// What the owner says of actions that no list describes.
-fn owners_levels(estate: &AgentEstate, candidates: &BTreeMap<Str, BTreeSet<Str>>, judged: &mut Judged) {
+fn owners_levels(
+    estate: &AgentEstate,
+    candidates: &BTreeMap<Str, BTreeSet<Str>>,
+    judged: &mut Judged,
+) {
     for action in candidates.values().flatten() {
         let tool = names::tool_of(action);
         let fits = |glob: &Glob| glob.matches(action) || glob.matches(tool);
-        let rule = estate.settings.tools.iter().find(|rule| rule.access.is_some() && fits(&rule.matches));
+        let rule =
+            estate.settings.tools.iter().find(|rule| rule.access.is_some() && fits(&rule.matches));
         if let Some(level) = rule.and_then(|rule| rule.access) {
             judged.levels.insert(action.clone(), level);
         }
@@ -457,7 +473,10 @@ fn gateways(estate: &AgentEstate, agents: &mut BTreeMap<Str, Agent>, tables: &mu
                 || one.servers.keys().any(|key| super::gateway::is_behind(gateway, key))
         });
         if !is_used {
-            let text = format!("the rules of gateway {} are of no agent's server: name its file under `agents:`", gateway.name);
+            let text = format!(
+                "the rules of gateway {} are of no agent's server: name its file under `agents:`",
+                gateway.name
+            );
             tables.notes.push((Some(gateway.place), text));
         }
     }
@@ -497,7 +516,11 @@ fn changes(estate: &AgentEstate, logs: &LogSummary, judged: &mut Judged) {
             platform: super::ID.into(),
             action: action.clone(),
             identity: None,
-            text: format!("the description or schema of {} is not the same in two lists", first.name).into(),
+            text: format!(
+                "the description or schema of {} is not the same in two lists",
+                first.name
+            )
+            .into(),
             places: vec![first.place, other.place],
         });
     }

@@ -21,9 +21,11 @@ fn found(kind: &'static Kind, certainty: u8) -> Option<Detected> {
 fn document(sample: &Sample<'_>) -> Option<Detected> {
     let text = String::from_utf8_lossy(sample.head);
     let start = text.trim_start();
+    if sample.path.ends_with(".toml") {
+        return toml(start);
+    }
     match start.as_bytes().first()? {
         b'{' | b'[' | b'/' => json(start, sample),
-        _ if sample.path.ends_with(".toml") => toml(start),
         _ => yaml(start),
     }
 }
@@ -53,7 +55,8 @@ fn json(text: &str, sample: &Sample<'_>) -> Option<Detected> {
     if is_function_list(text) {
         return found(&kinds::TOOLS, 75);
     }
-    let is_catalogue = text.starts_with('[') && has(text, "name") && has(text, "arguments") && has(text, "desc");
+    let is_catalogue =
+        text.starts_with('[') && has(text, "name") && has(text, "arguments") && has(text, "desc");
     if is_catalogue && has(text, "description") {
         return found(&kinds::TOOLS, 70);
     }
@@ -66,7 +69,8 @@ fn json(text: &str, sample: &Sample<'_>) -> Option<Detected> {
         return found(&kinds::CLIENT, 70);
     }
     // Settings of an editor that name no server are no error.
-    let is_editor = product::of_path(sample.path) == Some("vscode") || has(text, "chat.mcp.serverSampling");
+    let is_editor =
+        product::of_path(sample.path) == Some("vscode") || has(text, "chat.mcp.serverSampling");
     if is_editor && text.starts_with('{') && text.contains("\"chat.") {
         return found(&kinds::CLIENT, 50);
     }
@@ -75,7 +79,9 @@ fn json(text: &str, sample: &Sample<'_>) -> Option<Detected> {
 
 fn is_settings_path(path: &str) -> bool {
     let path = format!("/{path}");
-    path.contains("/.claude/") || path.contains("managed-settings") || path.ends_with("settings.json")
+    path.contains("/.claude/")
+        || path.contains("managed-settings")
+        || path.ends_with("settings.json")
         || path.ends_with("settings.local.json")
 }
 
@@ -106,7 +112,8 @@ fn is_one_value(text: &str, sample: &Sample<'_>) -> bool {
 /// The OpenAI form: `[{"type": "function", "function": {"name", "parameters"}}]`.
 fn is_function_list(text: &str) -> bool {
     let start: String = text.chars().take(400).filter(|one| !one.is_whitespace()).collect();
-    let begins = ["[{\"type\":\"function\"", "{\"tools\":[{\"type\":\"function\"", "[{\"function\":{"];
+    let begins =
+        ["[{\"type\":\"function\"", "{\"tools\":[{\"type\":\"function\"", "[{\"function\":{"];
     begins.iter().any(|begin| start.starts_with(begin)) && has(text, "parameters")
 }
 

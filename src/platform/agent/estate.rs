@@ -46,7 +46,7 @@ pub(super) struct Part {
 
 /// Everything read about agents.
 #[derive(Debug, Default)]
-pub struct AgentEstate {
+pub(super) struct AgentEstate {
     pub(super) settings: Arc<Settings>,
     pub(super) lists: Vec<NamedList>,
     pub(super) parts: Vec<Part>,
@@ -59,7 +59,7 @@ pub struct AgentEstate {
 
 impl AgentEstate {
     /// An empty estate under an owner's settings.
-    pub fn new(settings: &Arc<Settings>) -> AgentEstate {
+    pub(super) fn new(settings: &Arc<Settings>) -> AgentEstate {
         AgentEstate { settings: Arc::clone(settings), ..AgentEstate::default() }
     }
 }
@@ -265,7 +265,8 @@ impl AgentEstate {
 /// The tree of a settings file: TOML by its name or its first character, else JSON with comments, else YAML.
 fn tree_of(text: &str, path: &str) -> Result<Node, TreeError> {
     let is_json = text.trim_start().starts_with('{');
-    if path.ends_with(".toml") || (!is_json && !path.ends_with(".yaml") && !path.ends_with(".yml")) {
+    if path.ends_with(".toml") || (!is_json && !path.ends_with(".yaml") && !path.ends_with(".yml"))
+    {
         return jsonc::toml(text);
     }
     if is_json {

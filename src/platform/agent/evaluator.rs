@@ -13,7 +13,7 @@ use crate::platform::{Answer, By, Evaluator, Request, Verdict};
 
 /// The rights of all agents.
 #[derive(Debug, Default)]
-pub struct Rights {
+pub(super) struct Rights {
     agents: BTreeMap<Str, Agent>,
     candidates: BTreeMap<Str, BTreeSet<Str>>,
     gateways: Vec<Gateway>,
@@ -83,11 +83,11 @@ impl Evaluator for Rights {
                 origin: Arc::new([origin]),
             });
         }
-        let runs_all = one.mode == Some(Mode::Bypass) && one.rules.iter().all(|rule| {
-            rule.effect == Effect::Allow
+        let runs_all = one.mode == Some(Mode::Bypass)
+            && one.rules.iter().all(|rule| rule.effect == Effect::Allow);
+        set.administrative = runs_all.then(|| {
+            "every tool without asking (bypassPermissions, no deny and no ask rule)".into()
         });
-        set.administrative = runs_all
-            .then(|| "every tool without asking (bypassPermissions, no deny and no ask rule)".into());
         Arc::new(set)
     }
 
@@ -98,23 +98,27 @@ impl Evaluator for Rights {
                 by: Vec::new(),
                 reason: "implicit-identity".to_string(),
                 conditions: Vec::new(),
-                missing: vec![format!("no settings, tool list or manifest names {}", request.identity)],
+                missing: vec![format!(
+                    "no settings, tool list or manifest names {}",
+                    request.identity
+                )],
                 resources: Vec::new(),
             };
         };
         let reaches = |grant: &&Grant| match request.resource {
             None => true,
             Some(resource) => {
-                let is_in = |patterns: &[Str]| patterns.iter().any(|one| Glob::new(one).matches(resource));
+                let is_in =
+                    |patterns: &[Str]| patterns.iter().any(|one| Glob::new(one).matches(resource));
                 is_in(&grant.resources) && !is_in(&grant.except)
             }
         };
         let grants = one.grants(request.action, &self.gateways);
         let found: Vec<&Grant> = grants.iter().filter(reaches).collect();
-        let open = found.iter().find(|grant| grant.decision == Decision::Allow);
+        let open = found.iter().copied().find(|grant| grant.decision == Decision::Allow);
         let chosen: Vec<&Grant> = match open {
-            Some(open) => vec![*open],
-            None => found,
+            Some(open) => vec![open],
+            None => found.clone(),
         };
         let verdict = match (chosen.is_empty(), open.is_some()) {
             (true, _) if one.holes.is_empty() => Verdict::Deny,
@@ -146,8 +150,12 @@ impl Evaluator for Rights {
         Answer {
             verdict,
             by: by.collect(),
-            reason: if verdict == Verdict::Deny { "implicit-identity" } else { "explicit-identity" }
-                .to_string(),
+            reason: if verdict == Verdict::Deny {
+                "implicit-identity"
+            } else {
+                "explicit-identity"
+            }
+            .to_string(),
             conditions,
             missing: one.holes.iter().map(|hole| hole.note.to_string()).collect(),
             resources,
@@ -172,4 +180,3 @@ impl Evaluator for Rights {
         self.holders.get(policy).copied().unwrap_or(0).saturating_sub(1)
     }
 }
-

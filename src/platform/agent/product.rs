@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn a_path_says_whose_settings_they_are() {
         let of = |path: &str, context: &str| scope(path, context, CLAUDE_CODE);
-        assert_eq!(of("src/shop/.claude/settings.json", ""), Scope::Agent("claude-code/shop".into()));
+        assert_eq!(
+            of("src/shop/.claude/settings.json", ""),
+            Scope::Agent("claude-code/shop".into())
+        );
         assert_eq!(of("src/shop/.mcp.json", ""), Scope::Agent("claude-code/shop".into()));
         assert_eq!(of(".mcp.json", ""), Scope::Agent("claude-code".into()));
         assert_eq!(of("x.json", "bot"), Scope::Agent("bot".into()));

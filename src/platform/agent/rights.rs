@@ -128,7 +128,8 @@ impl Agent {
                 || (!offer.action.as_str().contains('#') && offer.action.matches(tool))
                 || (tool.contains('*') && offer.action.contains(&Glob::new(tool)))
         };
-        if let Some((server, name)) = tool.strip_prefix("mcp:").and_then(|rest| rest.split_once('/'))
+        if let Some((server, name)) =
+            tool.strip_prefix("mcp:").and_then(|rest| rest.split_once('/'))
             && let Some(served) = self.servers.get(server)
         {
             return served.has(name).then(|| Offered {
@@ -178,10 +179,14 @@ impl Agent {
             if rule.effect == Effect::Deny {
                 match (&rule.condition, is_full) {
                     (None, true) => return self.behind_gateways(action, out, gateways),
-                    (None, false) if words.is_none() && matches!(rule.target, Target::Resources { .. }) => {
+                    (None, false)
+                        if words.is_none() && matches!(rule.target, Target::Resources { .. }) =>
+                    {
                         except.extend(resources);
                     }
-                    (condition, _) => unless.push(other(refusal(rule, condition.as_deref(), words.as_deref()))),
+                    (condition, _) => {
+                        unless.push(other(refusal(rule, condition.as_deref(), words.as_deref())))
+                    }
                 }
                 continue;
             }
@@ -216,7 +221,8 @@ impl Agent {
         except: &[Str],
         mut conditions: Vec<Condition>,
     ) -> Option<Grant> {
-        let server = names::tool_of(action).strip_prefix("mcp:").and_then(|rest| rest.split_once('/'));
+        let server =
+            names::tool_of(action).strip_prefix("mcp:").and_then(|rest| rest.split_once('/'));
         let client = server.and_then(|(server, _)| self.servers.get(server)).map(|one| one.product);
         let effect = match (offered.asks, client.or(self.product)) {
             (Some(asks), None | Some(product::CHAT)) => match asks {
@@ -262,9 +268,15 @@ impl Agent {
     }
 
     /// What the gateways in front of a server leave of its grants.
-    fn behind_gateways(&self, action: &str, grants: Vec<Grant>, gateways: &[Gateway]) -> Vec<Grant> {
+    fn behind_gateways(
+        &self,
+        action: &str,
+        grants: Vec<Grant>,
+        gateways: &[Gateway],
+    ) -> Vec<Grant> {
         let tool = names::tool_of(action);
-        let Some((server, name)) = tool.strip_prefix("mcp:").and_then(|rest| rest.split_once('/')) else {
+        let Some((server, name)) = tool.strip_prefix("mcp:").and_then(|rest| rest.split_once('/'))
+        else {
             return grants;
         };
         let mut out = grants;
