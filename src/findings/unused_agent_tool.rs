@@ -21,6 +21,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     for part in excess(analysis, gap) {
         let names = names(analysis, &part.actions);
         let title = match (names.as_slice(), part.is_whole) {
+            ([one], _) if one.ends_with("/*") => format!("every tool of {}", part.service),
             ([one], _) => one.to_string(),
             (many, true) => format!("all {} tools of {}", many.len(), part.service),
             (many, false) => format!("{} tools of {}", many.len(), part.service),

@@ -373,8 +373,16 @@ fn samples_are_recognised() {
             let shown = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
             let head = &bytes[..bytes.len().min(65_536)];
             let sample = Sample { path: &shown, head, is_whole: head.len() == bytes.len() };
-            let found = Agent.detect(&sample).map(|found| found.kind.id);
-            assert_eq!(found, Some(wanted.id), "{shown}");
+            let found = Agent.detect(&sample);
+            assert_eq!(found.map(|found| found.kind.id), Some(wanted.id), "{shown}");
+            for other in crate::platform::PLATFORMS.iter().filter(|one| one.id() != ID) {
+                let theirs = other.detect(&sample).map_or(0, |found| found.certainty);
+                assert!(
+                    found.is_some_and(|mine| mine.certainty > theirs),
+                    "{shown}: {}",
+                    other.id()
+                );
+            }
             count += 1;
         }
     };
@@ -388,6 +396,40 @@ fn samples_are_recognised() {
     check("gateway", ".yaml", &kinds::GATEWAY);
     check("mcp-wire", "8.jsonl", &kinds::MCP_WIRE);
     assert_eq!(count, 12 + 117 + 12 + 2 + 1 + 3 + 8 + 4 + 5);
+}
+
+/// What belongs to other systems is nothing about agents.
+#[test]
+fn samples_of_other_systems_are_left_alone() {
+    let Some(root) = shared("INDEX.md") else { return };
+    let root = root.parent().unwrap().parent().unwrap().to_path_buf();
+    let mut wrong = Vec::new();
+    let mut folders: Vec<_> = ["aws", "kubernetes", "gcp", "azure", "github", "ocsf", "other"]
+        .iter()
+        .map(|name| root.join(name))
+        .collect();
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        let mut entries: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let shown = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            let head = &bytes[..bytes.len().min(65_536)];
+            let sample = Sample { path: &shown, head, is_whole: head.len() == bytes.len() };
+            count += 1;
+            if let Some(found) = Agent.detect(&sample) {
+                wrong.push(format!("{shown}: {}", found.kind.id));
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -506,16 +548,16 @@ fn findings_speak_of_tools() {
     assert_eq!(
         of("unused-agent-tool"),
         [
-            "high unused-agent-tool 13 tools of agent",
             "high unused-agent-tool 3 tools of mcp:github",
-            "low unused-agent-tool mcp:idle/*",
+            "high unused-agent-tool all 12 tools of agent",
+            "low unused-agent-tool every tool of mcp:idle",
         ],
         "{shown:#?}"
     );
     assert_eq!(
         of("unapproved-destructive-tool"),
         [
-            "high unapproved-destructive-tool agent:Agent and 1 more without approval",
+            "high unapproved-destructive-tool agent:Bash#uv run without approval",
             "medium unapproved-destructive-tool mcp:github/label_write#delete and 1 more without approval",
         ],
         "{shown:#?}"
