@@ -254,6 +254,7 @@ pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
         gaps,
         credentials: &evidence.credentials,
         links: &evidence.links,
+        tool_notes: &evidence.tool_notes,
         paths: &evidence.paths,
     };
     let findings = findings::find(&analysis, &|gap| judged[gap.identity]);

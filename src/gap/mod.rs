@@ -24,8 +24,7 @@ use crate::intent::{Config, Intent};
 use crate::model::{
     AccessLevel, ActionId, ActionSet, Claim, Credential, Identity, Label, Link, Str, Time, UsageRow,
 };
-use crate::platform::Evaluator;
-pub use fresh::{Fresh, FreshGrant};
+use crate::platform::{Evaluator, ToolNote};
 use observe::Observer;
 pub use row::{Advice, Counts, IdentityGap, PermissionRow, Reason, ScoreTerm, Status, Violation};
 
@@ -291,6 +290,8 @@ pub struct Analysis<'a> {
     pub credentials: &'a [Credential],
     /// Links, sorted.
     pub links: &'a [Link],
+    /// Facts about tools, sorted.
+    pub tool_notes: &'a [ToolNote],
     /// Printed paths of the input files, by number.
     pub paths: &'a [String],
 }

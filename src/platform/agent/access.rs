@@ -403,9 +403,9 @@ pub fn level_of_action(action: &str) -> AccessLevel {
 /// `docs/tools`).
 fn level_of_own(action: &str) -> Option<AccessLevel> {
     match action.strip_prefix("agent:")? {
-        "Agent" | "Task" | "Skill" | "invoke_agent" | "activate_skill" => {
-            Some(AccessLevel::Execute)
-        }
+        // It starts an agent whose own calls are decided one by one.
+        "Agent" | "Task" | "invoke_agent" => Some(AccessLevel::Write),
+        "Skill" | "activate_skill" => Some(AccessLevel::Execute),
         "WebSearch" | "WebFetch" | "web_fetch" | "google_web_search" | "web_search" => {
             Some(AccessLevel::Read)
         }

@@ -7,17 +7,12 @@ use super::product::{self, Scope};
 use super::rights::{Agent, Offer, Served};
 use super::settings::{Effect, Rule, Target};
 use super::tools::{self, Tool};
-use super::{access, names};
+use super::{access, names, observed};
 use crate::evidence::tree;
 use crate::model::{
-    AccessLevel, Claim, ClaimScope, Glob, Hole, HoleKind, Identity, IdentityKind, Intervals, Label,
-    Link, Place, Rw, Says, Select, Source, Str, Time, time::DAY_SECONDS,
+    AccessLevel, Glob, Hole, HoleKind, Identity, IdentityKind, Label, Link, Place, Str,
 };
 use crate::platform::{LogSummary, LoggedGrant, Tables, ToolNote, ToolNoteKind};
-
-/// Idle days between two days with calls that count as covered: agents rest on weekends, and a session that did not
-/// take place wrote nothing. A longer silence may be a log that is missing.
-pub const IDLE_DAYS: i64 = 4;
 
 /// Actions of each server that lists name, by its key.
 type Listed = BTreeMap<Str, BTreeSet<Str>>;
@@ -37,8 +32,9 @@ pub(super) fn finish(estate: &mut AgentEstate, logs: &LogSummary, tables: &mut T
     logged(estate, logs, &mut agents, &mut judged);
     used(estate, logs, &mut agents);
     let listed = lists(estate, &mut agents, &mut judged, tables);
+    agents.values_mut().for_each(open_clients);
     gateways(estate, &mut agents, tables);
-    changes(estate, logs, &mut judged);
+    observed::changes(estate, logs, &mut judged.notes);
     let mut candidates: BTreeMap<Str, BTreeSet<Str>> = BTreeMap::new();
     for (name, one) in &mut agents {
         one.sort_rules();
@@ -51,7 +47,7 @@ pub(super) fn finish(estate: &mut AgentEstate, logs: &LogSummary, tables: &mut T
         candidates.insert(name.clone(), one.candidates(&mine));
     }
     describe(&agents, tables);
-    claims(logs, tables);
+    observed::claims(logs, tables);
     owners_levels(estate, &candidates, &mut judged);
     let platform: Str = super::ID.into();
     let levels = judged.levels.into_iter();
@@ -88,6 +84,7 @@ fn parts(estate: &mut AgentEstate, agents: &mut BTreeMap<Str, Agent>) {
             one.product.get_or_insert(part.product);
             one.has_grants = true;
             one.has_settings |= part.is_settings;
+            one.has_client |= !part.servers.is_empty();
             one.place.get_or_insert(part.place);
             // Of several files the strongest mode would hold; which session ran under which is not known, so the
             // most open one counts.
@@ -112,6 +109,18 @@ fn parts(estate: &mut AgentEstate, agents: &mut BTreeMap<Str, Agent>) {
                 one.servers.entry(server.key.clone()).or_insert(served);
             }
         }
+    }
+}
+
+/// Settings without a file that names the client's servers: which it has is not known.
+fn open_clients(one: &mut Agent) {
+    if one.has_settings && !one.has_client && one.servers.is_empty() {
+        one.holes.push(Hole {
+            kind: HoleKind::Grants,
+            policy: "the client's MCP servers".into(),
+            note: "no file in the evidence names the client's MCP servers: it may have some".into(),
+            place: one.place,
+        });
     }
 }
 
@@ -156,7 +165,7 @@ fn manifests(estate: &mut AgentEstate, agents: &mut BTreeMap<Str, Agent>, judged
                 one.offers.push(Offer {
                     action: Glob::new(&action),
                     resources: item.resources.clone(),
-                    asks: item.asks,
+                    asks: Some(item.asks),
                     policy: path.clone(),
                     place: Some(item.place),
                 });
@@ -175,6 +184,7 @@ fn logged(
     for grant in mine(&logs.grants) {
         let Some(name) = grant.identity.strip_prefix("agent://") else { continue };
         let one = agent(agents, &name.into());
+        one.product = one.product.or(product::of_name(name));
         if !one.has_grants {
             one.has_grants = true;
             one.holes.push(Hole {
@@ -202,7 +212,8 @@ fn logged(
                 one.offers.push(Offer {
                     action: Glob::new(&action),
                     resources: Vec::new(),
-                    asks: false,
+                    // Of a server's tools the client decides, of which a log says nothing.
+                    asks: (!action.starts_with("mcp:")).then_some(false),
                     policy: grant.by.clone(),
                     place: grant.place,
                 });
@@ -211,12 +222,12 @@ fn logged(
     }
 }
 
-fn mine(grants: &[LoggedGrant]) -> impl Iterator<Item = &LoggedGrant> {
+pub(super) fn mine(grants: &[LoggedGrant]) -> impl Iterator<Item = &LoggedGrant> {
     grants.iter().filter(|grant| &*grant.platform == super::ID)
 }
 
 /// The definition that a log holds of a tool.
-fn defined(grant: &LoggedGrant) -> Option<Tool> {
+pub(super) fn defined(grant: &LoggedGrant) -> Option<Tool> {
     let node = tree::json(&grant.detail).ok()?;
     let file = grant.place.map_or(0, |place| place.file);
     let mut tool = tools::list(&node, file, None)?.tools.into_iter().next()?;
@@ -232,6 +243,7 @@ fn used(estate: &AgentEstate, logs: &LogSummary, agents: &mut BTreeMap<Str, Agen
         }
         let Some(name) = row.identity.strip_prefix("agent://") else { continue };
         let one = agent(agents, &name.into());
+        one.product = one.product.or(product::of_name(name));
         one.used.insert(row.action.clone());
         if one.place.is_none() {
             one.place = row.first_place;
@@ -345,7 +357,7 @@ fn by_configuration(
         one.has_grants = true;
         let place = Place::file(list.file);
         one.place.get_or_insert(place);
-        let product = one.product.unwrap_or(product::CHAT);
+        let product = one.product.unwrap_or(product::UNKNOWN);
         let server = super::clients::Server {
             key: key.clone(),
             names: BTreeSet::new(),
@@ -408,7 +420,7 @@ fn own_tools(
             one.offers.push(Offer {
                 action: Glob::new(&action),
                 resources: Vec::new(),
-                asks: false,
+                asks: Some(false),
                 policy: list.path.clone(),
                 place: Some(tool.place),
             });
@@ -482,50 +494,6 @@ fn gateways(estate: &AgentEstate, agents: &mut BTreeMap<Str, Agent>, tables: &mu
     }
 }
 
-/// A tool whose name, description or schema is not the same in two lists of one server, or two records of one log.
-fn changes(estate: &AgentEstate, logs: &LogSummary, judged: &mut Judged) {
-    let mut seen: BTreeMap<(String, Str, &str), Vec<(&Tool, Str)>> = BTreeMap::new();
-    for list in &estate.lists {
-        for tool in &list.list.tools {
-            let action = match own_list(list) {
-                true => names::of_call(&tool.name),
-                false => names::mcp(&list.server, &tool.name, None),
-            };
-            let of = match own_list(list) {
-                true if list.context.is_empty() => list.path.to_string(),
-                true => list.context.to_string(),
-                false => tools::core_name(&list.server),
-            };
-            let key = (of, tool.name.clone(), tool.form);
-            seen.entry(key).or_default().push((tool, action.into()));
-        }
-    }
-    let defined: Vec<(&LoggedGrant, Tool)> =
-        mine(&logs.grants).filter_map(|grant| Some((grant, defined(grant)?))).collect();
-    for (grant, tool) in &defined {
-        let key = (format!("{} {}", grant.identity, grant.by), grant.action.clone(), tool.form);
-        seen.entry(key).or_default().push((tool, grant.action.clone()));
-    }
-    for found in seen.values() {
-        let Some((first, action)) = found.first() else { continue };
-        let Some((other, _)) = found.iter().find(|(tool, _)| tool.digest != first.digest) else {
-            continue;
-        };
-        judged.notes.push(ToolNote {
-            kind: ToolNoteKind::Changed,
-            platform: super::ID.into(),
-            action: action.clone(),
-            identity: None,
-            text: format!(
-                "the description or schema of {} is not the same in two lists",
-                first.name
-            )
-            .into(),
-            places: vec![first.place, other.place],
-        });
-    }
-}
-
 /// Identities and links.
 fn describe(agents: &BTreeMap<Str, Agent>, tables: &mut Tables) {
     for (name, one) in agents {
@@ -547,51 +515,5 @@ fn describe(agents: &BTreeMap<Str, Agent>, tables: &mut Tables) {
             mechanism: how.clone(),
             place: *place,
         }));
-    }
-}
-
-/// What logs would have shown. A log of all calls speaks of every tool of its agent; one of a server's messages of that
-/// server's tools; traces that may be sampled and logs of decisions of none.
-fn claims(logs: &LogSummary, tables: &mut Tables) {
-    for span in logs.spans.iter().filter(|span| &*span.platform == super::ID) {
-        let actions = match span.class.strip_prefix("tool-call") {
-            Some("") => Select::Everything,
-            Some(rest) => match rest.strip_prefix(":mcp:") {
-                Some(server) => Select::Pattern(format!("mcp:{server}/*").into()),
-                None => continue,
-            },
-            None => continue,
-        };
-        let mut parts: Vec<(Time, Time)> = Vec::new();
-        let mut before: Option<i64> = None;
-        for day in &span.days {
-            let from = before.filter(|before| day - before <= IDLE_DAYS + 1).unwrap_or(*day);
-            let at = |day: i64| Time::from_seconds(day.saturating_mul(DAY_SECONDS));
-            parts.push((at(from), at(*day).plus_days(1)));
-            before = Some(*day);
-        }
-        let whole = Intervals::span(span.first, span.last.plus_seconds(1));
-        let damaged = logs.damaged.iter().filter(|(platform, account, _)| {
-            &**platform == super::ID && (account.is_empty() || *account == span.account)
-        });
-        let covered = Intervals::from_unsorted(parts).intersect(&whole);
-        let covered = damaged.fold(covered, |rest, (_, _, gone)| rest.minus(gone));
-        if covered.is_empty() {
-            continue;
-        }
-        tables.claims.push(Claim {
-            platform: super::ID.into(),
-            source: Source::InferredLog,
-            says: Says::NotSeen,
-            scope: ClaimScope::Identity(names::identity(&span.account)),
-            actions,
-            rw: Rw::All,
-            resources: None,
-            region: None,
-            covered,
-            own_policies_only: false,
-            basis: "tool calls in its logs".into(),
-            place: None,
-        });
     }
 }

@@ -21,9 +21,11 @@ fn found(kind: &'static Kind, certainty: u8) -> Option<Detected> {
 fn document(sample: &Sample<'_>) -> Option<Detected> {
     let text = String::from_utf8_lossy(sample.head);
     let start = text.trim_start();
+    if sample.path.ends_with(".toml") {
+        return toml(start);
+    }
     match start.as_bytes().first()? {
         b'{' | b'[' | b'/' => json(start, sample),
-        _ if sample.path.ends_with(".toml") => toml(start),
         _ => yaml(start),
     }
 }

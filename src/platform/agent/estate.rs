@@ -46,7 +46,7 @@ pub(super) struct Part {
 
 /// Everything read about agents.
 #[derive(Debug, Default)]
-pub struct AgentEstate {
+pub(super) struct AgentEstate {
     pub(super) settings: Arc<Settings>,
     pub(super) lists: Vec<NamedList>,
     pub(super) parts: Vec<Part>,
@@ -59,7 +59,7 @@ pub struct AgentEstate {
 
 impl AgentEstate {
     /// An empty estate under an owner's settings.
-    pub fn new(settings: &Arc<Settings>) -> AgentEstate {
+    pub(super) fn new(settings: &Arc<Settings>) -> AgentEstate {
         AgentEstate { settings: Arc::clone(settings), ..AgentEstate::default() }
     }
 }

@@ -351,14 +351,21 @@ impl<'t> Toml<'t> {
             return Err(self.error("a text without end"));
         };
         self.skip(now.len_utf8());
+        let plain = match now {
+            'n' => Some('\n'),
+            't' => Some('\t'),
+            'r' => Some('\r'),
+            'b' => Some('\u{8}'),
+            'f' => Some('\u{c}'),
+            'e' => Some('\u{1b}'),
+            '"' | '\\' => Some(now),
+            _ => None,
+        };
+        if let Some(plain) = plain {
+            out.push(plain);
+            return Ok(());
+        }
         let digits = match now {
-            'n' => return Ok(out.push('\n')),
-            't' => return Ok(out.push('\t')),
-            'r' => return Ok(out.push('\r')),
-            'b' => return Ok(out.push('\u{8}')),
-            'f' => return Ok(out.push('\u{c}')),
-            'e' => return Ok(out.push('\u{1b}')),
-            '"' | '\\' => return Ok(out.push(now)),
             'x' => 2,
             'u' => 4,
             'U' => 8,

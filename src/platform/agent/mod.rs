@@ -10,7 +10,7 @@
 //! | `gateway` | rules of gateways |
 //! | `manifest` | authgap's own plain YAML |
 //! | `resources`, `normalise`, `shell` | what a call touches; command lines |
-//! | `estate`, `assemble` | reading documents, joining them |
+//! | `estate`, `assemble`, `observed` | reading documents, joining them, what logs prove |
 //! | `rights`, `evaluator` | what is granted |
 //! | `usage` | logs |
 //!
@@ -29,6 +29,7 @@ pub mod kinds;
 pub mod manifest;
 pub mod names;
 mod normalise;
+mod observed;
 mod product;
 pub mod resources;
 mod rights;

@@ -48,6 +48,12 @@ pub(super) enum Scope {
     All,
 }
 
+/// The client that an agent's name without a configuration begins with.
+pub(super) fn of_name(name: &str) -> Option<&'static str> {
+    let first = name.split('/').next().unwrap_or(name);
+    [CLAUDE_CODE, GEMINI, UNKNOWN, "codex"].into_iter().find(|product| *product == first)
+}
+
 /// The client that a path names.
 pub(super) fn of_path(path: &str) -> Option<&'static str> {
     let path = format!("/{path}");

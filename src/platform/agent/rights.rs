@@ -18,7 +18,8 @@ pub(super) struct Offer {
     pub(super) action: Glob,
     /// Patterns over what it may touch; empty for anything.
     pub(super) resources: Vec<Str>,
-    pub(super) asks: bool,
+    /// Whether a person approves each call; `None` where only the client knows.
+    pub(super) asks: Option<bool>,
     pub(super) policy: Str,
     pub(super) place: Option<Place>,
 }
@@ -47,6 +48,8 @@ pub(super) struct Agent {
     pub(super) offers: Vec<Offer>,
     /// Settings, client files, manifests: what describes its grants.
     pub(super) has_settings: bool,
+    /// Whether a file that names servers is there.
+    pub(super) has_client: bool,
     pub(super) has_grants: bool,
     pub(super) holes: Vec<Hole>,
     /// Identities that it acts as: id, how, where.
@@ -143,7 +146,7 @@ impl Agent {
         if let Some(offer) = self.offers.iter().find(fits) {
             return Some(Offered {
                 resources: offer.resources.clone(),
-                asks: Some(offer.asks),
+                asks: offer.asks,
                 policy: offer.policy.clone(),
                 via: None,
                 place: offer.place,

@@ -167,16 +167,16 @@ fn command_matches(spec: &str, list: Effect, input: &Value) -> bool {
     let globs = command_globs(spec);
     let is_exact = globs.iter().all(Glob::is_exact);
     let line = shell::split(command);
-    let one = |part: &&str| {
+    let one = |part: &str| {
         let inner = shell::unwrapped(part);
         let fits = globs.iter().any(|glob| glob.matches(inner) || glob.matches(part));
         fits && (list != Effect::Allow || is_exact || !escapes_prefix(inner))
     };
     match list {
         Effect::Allow => {
-            line.is_certain && !line.parts.is_empty() && line.parts.iter().all(|part| one(&part))
+            line.is_certain && !line.parts.is_empty() && line.parts.iter().all(|part| one(part))
         }
-        Effect::Ask | Effect::Deny => line.parts.iter().any(|part| one(&part)),
+        Effect::Ask | Effect::Deny => line.parts.iter().any(|part| one(part)),
     }
 }
 
@@ -381,14 +381,12 @@ pub fn read(root: &Node, file: u32, policy: &Str) -> Settings {
                     priority: at as i64,
                     target,
                     condition: None,
-                    text: text.chars().take(200).collect::<String>().into(),
+                    text: super::shown(text).into(),
                     policy: policy.clone(),
                     number,
                     place: item.place(file),
                 }),
-                None => out
-                    .ignored
-                    .push((text.chars().take(200).collect::<String>().into(), item.place(file))),
+                None => out.ignored.push((super::shown(text).into(), item.place(file))),
             }
         }
     }
@@ -409,7 +407,7 @@ fn target(text: &str, effect: Effect) -> Option<Target> {
         };
     };
     if let Some((name, _)) = parameter(tool, spec, effect) {
-        let text = format!("the argument {name} is as in {text}");
+        let text = format!("the argument {name} is as in {}", super::shown(text));
         return Some(Target::Arguments { tools: own(&[tool]), text: text.into() });
     }
     let of = |tools: &[&str], patterns: Vec<Str>| {

@@ -141,3 +141,22 @@ fn the_vendors_policies_are_read_with_their_priorities() {
     let with_rules = files.iter().filter(|name| read(name).0).count();
     assert_eq!(with_rules, 4);
 }
+
+#[test]
+fn tokens_in_rules_are_not_printed() {
+    let secret = "ghp_a1B2c3D4e5F6g7H8i9J0";
+    for rule in [
+        format!("Bash(curl -H \"Authorization: Bearer {secret}\" https://x.org)"),
+        format!("Bash(TOKEN={secret} make deploy)"),
+        format!("Bash(git clone https://u:{secret}@github.com/a/b)"),
+    ] {
+        let text = format!(r#"{{"permissions":{{"allow":[{}]}}}}"#, Value::from(rule.as_str()));
+        let read = claude::read(&jsonc::json(&text).unwrap(), 0, &"s".into());
+        assert_eq!(read.rules.len(), 1);
+        assert!(!read.rules[0].text.contains(secret), "{}", read.rules[0].text);
+        let cover = read.rules[0].cover("agent:Bash");
+        assert!(!format!("{cover:?}").contains(secret), "{cover:?}");
+    }
+    assert_eq!(shown("Bash(gh issue view:*)"), "Bash(gh issue view:*)");
+    assert_eq!(shown("mcp__github__get_issue"), "mcp__github__get_issue");
+}
