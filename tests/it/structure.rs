@@ -53,7 +53,7 @@ fn dependencies_have_one_direction() {
         ("model", &[]),
         ("diagnostic", &["model"]),
         ("catalogue", &["model"]),
-        ("platform", &["model", "catalogue", "diagnostic"]),
+        ("platform", &["model", "catalogue", "diagnostic", "evidence"]),
         ("evidence", &["model", "diagnostic"]),
         ("intent", &["model", "diagnostic"]),
         ("frameworks", &["model"]),
