@@ -2,13 +2,13 @@
 
 use super::{AccessLevel, Glob, Str};
 
-/// Which state of a planned change is read: a plan holds both.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Which side of a change is read: a plan holds both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// The state after the change.
+    /// What is granted once the change is made.
     #[default]
     After,
-    /// The state before it.
+    /// What is granted before it is made.
     Before,
 }
 
@@ -19,7 +19,7 @@ pub struct Settings {
     pub tools: Vec<ToolRule>,
     /// Names of agents: name, path globs, servers that only it uses.
     pub agents: Vec<(Str, Vec<Str>, Vec<Str>)>,
-    /// Which state of a planned change is read.
+    /// Which side of changes (plans) is read.
     pub side: Side,
 }
 
