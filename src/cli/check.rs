@@ -18,8 +18,10 @@ use crate::report::{self, FORMATS, Format, TableKind, View};
 
 /// Arguments of `check`.
 #[derive(ClapArgs)]
-#[command(after_help = "Exit: 0 clean   1 new findings at or above --fail-on, or an ended waiver   \
-    2 error, or nothing could be judged")]
+#[command(
+    after_help = "Exit: 0 clean   1 new findings at or above --fail-on, or an ended waiver   \
+    2 error, or nothing could be judged"
+)]
 pub(super) struct Args {
     /// Evidence of what is granted; a usage store or an earlier JSON report for what is used
     #[arg(required = true, value_name = "PATH")]
@@ -109,11 +111,7 @@ fn view(args: &Args, color: bool) -> View {
         table: TableKind::Findings,
         color,
         width: width(),
-        command_paths: args
-            .paths
-            .iter()
-            .map(|path| path.to_string_lossy().into_owned())
-            .collect(),
+        command_paths: args.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         ..View::default()
     }
 }

@@ -52,7 +52,9 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
             "txt" => Shape::Table,
             _ => {
                 let text = format!("no format has the extension of {}", path.display());
-                return Err(Diagnostic::error("output", text).help("use .md, .json or .txt").into());
+                return Err(Diagnostic::error("output", text)
+                    .help("use .md, .json or .txt")
+                    .into());
             }
         };
         targets.push((path, shape, create(path)?));

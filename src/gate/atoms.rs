@@ -147,12 +147,15 @@ fn hashes(conditions: &[Condition]) -> Vec<Str> {
     all.into_iter().collect()
 }
 
+/// All of an atom but its action: effect, resources, exceptions, conditions.
+type Shape = (Effect, Vec<Str>, Vec<Str>, Vec<Str>);
+
 /// The atoms of a set of grants, sorted.
 pub fn atoms(set: &GrantSet, platform: &str, catalogue: &RunCatalogue) -> Vec<Atom> {
     let sorted = |texts: &[Str]| -> Vec<Str> {
         texts.iter().cloned().collect::<BTreeSet<Str>>().into_iter().collect()
     };
-    let mut joined: BTreeMap<(Effect, Vec<Str>, Vec<Str>, Vec<Str>), ActionSet> = BTreeMap::new();
+    let mut joined: BTreeMap<Shape, ActionSet> = BTreeMap::new();
     for row in &set.rows {
         let key = (
             Effect::of(row.decision),
@@ -233,7 +236,8 @@ pub fn fresh(
             let atoms = accepted(&identity.platform, &identity.id);
             let held = Held::new(&atoms, &identity.platform, &evidence.catalogue);
             let key = (&*identity.platform, &*identity.id);
-            let usage = ranges.get(&key).map_or(&[] as &[UsageRow], |range| &evidence.usage[range.clone()]);
+            let usage =
+                ranges.get(&key).map_or(&[] as &[UsageRow], |range| &evidence.usage[range.clone()]);
             let rows = set.rows.iter().enumerate();
             rows.flat_map(|(at, row)| held.fresh_of(at as u32, row, usage)).collect()
         })
@@ -276,9 +280,7 @@ impl<'a> Held<'a> {
         let globs = |texts: &[Str]| texts.iter().map(|text| Glob::new(text)).collect();
         let compile = |atom: &'a Atom| Compiled {
             actions: match catalogue.id(platform, &atom.action) {
-                Some(id) if !catalogue.entry(id).is_pattern => {
-                    Arc::new(ActionSet::from_iter([id]))
-                }
+                Some(id) if !catalogue.entry(id).is_pattern => Arc::new(ActionSet::from_iter([id])),
                 _ => catalogue.expand(platform, &atom.action),
             },
             resources: globs(&atom.resources),
@@ -355,7 +357,8 @@ impl<'a> Held<'a> {
             let mut granted = self.atoms.iter().filter(|one| one.actions.contains(id));
             let counts = match &row.scope {
                 ScopeSet::One(scope) => {
-                    let reached = resources.iter().any(|pattern| reaches(&Glob::new(pattern), scope));
+                    let reached =
+                        resources.iter().any(|pattern| reaches(&Glob::new(pattern), scope));
                     let mut before = granted.flat_map(|one| &one.resources);
                     reached && !before.any(|pattern| reaches(pattern, scope))
                 }

@@ -128,7 +128,9 @@ struct Found {
 impl Found {
     fn take(&mut self, line: &[u8]) -> Result<(), (String, &'static str)> {
         const EDIT: &str = "correct the line, or write the file anew: authgap baseline --update";
-        if line.starts_with(b"<<<<<<<") || line.starts_with(b"=======") || line.starts_with(b">>>>>>>")
+        if line.starts_with(b"<<<<<<<")
+            || line.starts_with(b"=======")
+            || line.starts_with(b">>>>>>>")
         {
             let reason = "an unresolved merge".to_string();
             return Err((reason, "keep the lines of both sides, then authgap baseline --update"));
@@ -305,7 +307,9 @@ fn lines_of(accepted: &Accepted) -> BTreeSet<(&Str, &Str, &Atom)> {
     accepted
         .holders
         .values()
-        .flat_map(|holder| holder.atoms.iter().map(move |atom| (&holder.platform, &holder.id, atom)))
+        .flat_map(|holder| {
+            holder.atoms.iter().map(move |atom| (&holder.platform, &holder.id, atom))
+        })
         .collect()
 }
 

@@ -52,6 +52,9 @@ pub enum Basis {
     Plan,
 }
 
+/// An accepted grant: identity, action pattern, resource patterns.
+pub type AcceptedGrant = (Str, Str, Vec<Str>);
+
 /// A grant that the change adds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Added {
@@ -82,6 +85,8 @@ pub struct Checked {
     pub failing: Vec<usize>,
     /// Numbers of findings that the accepted state does not list, though it holds all their grants.
     pub aged: Vec<usize>,
+    /// How many findings of the baseline are no longer found.
+    pub gone: usize,
     /// Waivers.
     pub waivers: Vec<Waived>,
     /// Renamed identities.
@@ -91,7 +96,7 @@ pub struct Checked {
     /// Waivers that the change adds: place and words.
     pub added_waivers: Vec<(String, String)>,
     /// Baseline lines that the change adds: identity, action, resources.
-    pub added_accepted: Vec<(Str, Str, Vec<Str>)>,
+    pub added_accepted: Vec<AcceptedGrant>,
     /// Why there is no verdict.
     pub problems: Vec<Diagnostic>,
     /// Warnings.
@@ -157,12 +162,12 @@ pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnost
     let fail_on = ask.fail_on.or_else(|| Severity::parse(gate.fail_on.value));
     let fail_on = fail_on.unwrap_or(Severity::High);
     let failing = failing(&report, &news.new, fail_on, gate.new_only);
-    let waivers =
-        waivers::judge(&evidence.config, &report, &evidence.identities, evidence.as_of);
+    let waivers = waivers::judge(&evidence.config, &report, &evidence.identities, evidence.as_of);
     let added_waivers =
         own.as_ref().map(|own| waivers::added(own, &evidence.config)).unwrap_or_default();
     let paths = ask.options.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-    let default = file.as_deref().map_or_else(|| baseline::FILE.into(), |path| path.to_string_lossy());
+    let default =
+        file.as_deref().map_or_else(|| baseline::FILE.into(), |path| path.to_string_lossy());
     Ok(Checked {
         added: if accepted.atoms.is_some() { added(&outcome.analysis) } else { Vec::new() },
         baseline_path: default.into_owned(),
@@ -174,6 +179,7 @@ pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnost
         failing,
         new: news.new,
         aged: news.aged,
+        gone: news.gone,
         waivers,
         renames,
         added_waivers,
@@ -270,7 +276,8 @@ fn accepted(
             ask.against.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         atoms.get_or_insert_default().add(Accepted::new(before));
         basis = Basis::Against(words.join(" "), printed);
-    } else if atoms.is_none() && evidence.inputs.iter().any(|one| one.kind == PLAN && one.used > 0) {
+    } else if atoms.is_none() && evidence.inputs.iter().any(|one| one.kind == PLAN && one.used > 0)
+    {
         other.side = Side::Before;
         // A plan that creates everything has nothing before it.
         let before = audit::read(&other, progress).map(|before| atoms::holders(&before));
@@ -319,7 +326,7 @@ fn of(atoms: &Accepted, renames: &[Rename], platform: &str, id: &str) -> Vec<Ato
 fn added_accepted(
     own: Option<&Path>,
     judging: &Baseline,
-) -> Result<Vec<(Str, Str, Vec<Str>)>, Vec<Diagnostic>> {
+) -> Result<Vec<AcceptedGrant>, Vec<Diagnostic>> {
     let Some(own) = own else { return Ok(Vec::new()) };
     let own = load(own)?;
     let added = baseline::added(&own.accepted, &judging.accepted).into_iter();
@@ -335,9 +342,15 @@ fn nothing_judged(evidence: &Evidence, judged: &[bool]) -> Option<Diagnostic> {
         return None;
     }
     let left_out = evidence.identities.len();
-    let problem = Diagnostic::error("check", "no identity with grants among the paths: nothing was judged")
-        .note(format!("{} files read, {left_out} identities left out or without grants", evidence.inputs.len()))
-        .help("name files that grant: authorization details, policies, plans, tables of grants");
+    let problem =
+        Diagnostic::error("check", "no identity with grants among the paths: nothing was judged")
+            .note(format!(
+                "{} files read, {left_out} identities left out or without grants",
+                evidence.inputs.len()
+            ))
+            .help(
+                "name files that grant: authorization details, policies, plans, tables of grants",
+            );
     Some(problem)
 }
 
@@ -345,7 +358,9 @@ fn warnings(evidence: &Evidence, is_judged: bool) -> Vec<Diagnostic> {
     let mut out = evidence.warnings.clone();
     if evidence.as_of.is_none() && !evidence.config.waivers.is_empty() && is_judged {
         let count = evidence.config.waivers.len();
-        let text = format!("the end of {count} waivers was not judged: nothing in the evidence has a time");
+        let text = format!(
+            "the end of {count} waivers was not judged: nothing in the evidence has a time"
+        );
         out.push(Diagnostic::warning("check", text).help("say --as-of today"));
     }
     out
@@ -355,6 +370,7 @@ fn warnings(evidence: &Evidence, is_judged: bool) -> Vec<Diagnostic> {
 struct News {
     new: Vec<usize>,
     aged: Vec<usize>,
+    gone: usize,
 }
 
 /// Sets the state of each finding that no waiver covers.
@@ -372,7 +388,7 @@ fn states(
         .filter(|finding| newness::is_new(evidence, fresh, finding))
         .map(|finding| &finding.fingerprint)
         .collect();
-    let mut news = News { new: Vec::new(), aged: Vec::new() };
+    let mut news = News { new: Vec::new(), aged: Vec::new(), gone: 0 };
     for (at, finding) in report.findings.iter_mut().enumerate() {
         if &*finding.state == "waived" {
             continue;
@@ -386,6 +402,10 @@ fn states(
         if known.is_some_and(|known| !known.findings.contains_key(&finding.fingerprint)) {
             news.aged.push(at);
         }
+    }
+    if let Some(known) = &accepted.judging {
+        let here: BTreeSet<&Str> = report.findings.iter().map(|one| &one.fingerprint).collect();
+        news.gone = known.findings.keys().filter(|one| !here.contains(one)).count();
     }
     news.new.sort_by_key(|at| (std::cmp::Reverse(report.findings[*at].severity), *at));
     news
@@ -414,7 +434,11 @@ fn added(analysis: &Analysis<'_>) -> Vec<Added> {
             let place = row.and_then(|row| row.origin.iter().find_map(|origin| origin.place));
             Added {
                 identity: identity.name.clone(),
-                actions: super::fold::fold(&one.actions, &identity.platform, analysis.input.catalogue),
+                actions: super::fold::fold(
+                    &one.actions,
+                    &identity.platform,
+                    analysis.input.catalogue,
+                ),
                 resources: one.resources.clone(),
                 place: place.map_or_else(String::new, |place| {
                     let path = analysis.paths.get(place.file as usize).map_or("?", String::as_str);

@@ -190,7 +190,11 @@ pub fn diff(
     Ok(out)
 }
 
-fn state(path: &Path, options: &Options, progress: &dyn Progress) -> Result<State, Vec<Diagnostic>> {
+fn state(
+    path: &Path,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<State, Vec<Diagnostic>> {
     let words = path.to_string_lossy().into_owned();
     let head = crate::evidence::open_head(path).map(|head| head.text).unwrap_or_default();
     let start = &head[..head.len().min(256)];
@@ -301,10 +305,8 @@ fn by_grants(before: &Evidence, after: &Evidence, out: &mut Diff) {
     let (old, new) = (atoms::holders(before), atoms::holders(after));
     let (was, is) = (Accepted::new(old.clone()), Accepted::new(new.clone()));
     let renames: Vec<Rename> = renames(&was, &new);
-    out.renamed = renames
-        .iter()
-        .map(|one| Renamed { from: one.from.clone(), to: one.to.clone() })
-        .collect();
+    out.renamed =
+        renames.iter().map(|one| Renamed { from: one.from.clone(), to: one.to.clone() }).collect();
     out.renamed.sort();
     out.permissions_gained = beyond(after, &was);
     out.permissions_lost = beyond(before, &is);
@@ -408,7 +410,12 @@ fn by_rows(old: &Report, new: &Report, out: &mut Diff) {
     out.permissions_lost.sort();
 }
 
-fn by_number(identity: &Str, service: &str, (then, now): (&Service<'_>, &Service<'_>), out: &mut Diff) {
+fn by_number(
+    identity: &Str,
+    service: &str,
+    (then, now): (&Service<'_>, &Service<'_>),
+    out: &mut Diff,
+) {
     let size = |one: &Service<'_>| one.folded + one.actions.len() as u64;
     let (was, is) = (size(then), size(now));
     let change = |count: u64| Permission {

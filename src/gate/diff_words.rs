@@ -35,7 +35,14 @@ pub fn table(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
             let (what, on) = (list_of(&one.actions), list_of(&one.resources));
             let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
             let tail = tail(one);
-            writeln!(out, "  {mark} {}  {}{}{}", show(&one.identity), show(&what), show(&on), show(&tail))?;
+            writeln!(
+                out,
+                "  {mark} {}  {}{}{}",
+                show(&one.identity),
+                show(&what),
+                show(&on),
+                show(&tail)
+            )?;
         }
     }
     writeln!(out, "GAP SCORES {} changed", diff.scores.len())?;
@@ -126,7 +133,13 @@ pub fn markdown(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n## Identities\n\n| change | identity | id | granted |\n|---|---|---|---|")?;
     for (word, list) in [("gained", &diff.identities_gained), ("lost", &diff.identities_lost)] {
         for one in list {
-            writeln!(out, "| {word} | {} | {} | {} |", code(&one.name), code(&one.id), one.granted)?;
+            writeln!(
+                out,
+                "| {word} | {} | {} | {} |",
+                code(&one.name),
+                code(&one.id),
+                one.granted
+            )?;
         }
     }
     for one in &diff.renamed {
@@ -136,7 +149,8 @@ pub fn markdown(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "|---|---|---|---|---|")?;
     for (word, list) in [("gained", &diff.permissions_gained), ("lost", &diff.permissions_lost)] {
         for one in list {
-            let limit = if one.limit.is_empty() { String::new() } else { format!(", {}", one.limit) };
+            let limit =
+                if one.limit.is_empty() { String::new() } else { format!(", {}", one.limit) };
             writeln!(
                 out,
                 "| {word}{limit} | {} | {} | {} | {} |",
@@ -152,8 +166,15 @@ pub fn markdown(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "| {} | {} |", code(identity), change(*then, *now))?;
     }
     let counts = (diff.findings_new.len(), diff.findings_resolved.len(), diff.findings_unchanged);
-    writeln!(out, "\n## Findings\n\n{} new, {} resolved, {} unchanged.\n", counts.0, counts.1, counts.2)?;
-    writeln!(out, "| change | severity | finding | kind | identity | what |\n|---|---|---|---|---|---|")?;
+    writeln!(
+        out,
+        "\n## Findings\n\n{} new, {} resolved, {} unchanged.\n",
+        counts.0, counts.1, counts.2
+    )?;
+    writeln!(
+        out,
+        "| change | severity | finding | kind | identity | what |\n|---|---|---|---|---|---|"
+    )?;
     for (word, list) in [("new", &diff.findings_new), ("resolved", &diff.findings_resolved)] {
         for one in list {
             finding(word, one, out)?;

@@ -132,9 +132,9 @@ fn could_grant(path: &str) -> bool {
         return std::fs::File::open(path).is_err() && path.exists();
     }
     match evidence::read_whole_capped(path, SEARCHED_BYTES) {
-        Ok(whole) => GRANT_WORDS
-            .iter()
-            .any(|word| memchr::memmem::find(&whole.bytes, word).is_some()),
+        Ok(whole) => {
+            GRANT_WORDS.iter().any(|word| memchr::memmem::find(&whole.bytes, word).is_some())
+        }
         Err(evidence::SourceError::TooLarge { .. }) => false,
         Err(_) => true,
     }

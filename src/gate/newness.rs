@@ -41,11 +41,14 @@ pub(super) fn is_new(evidence: &Evidence, fresh: &Fresh, finding: &Finding) -> b
         // It is about permissions management on everything; other grants beside it are not what it finds.
         "administrative-grant" => mine.iter().any(|one| {
             is_on_all(one)
-                && one.actions.iter().any(|id| {
-                    catalogue.entry(id).level == AccessLevel::PermissionsManagement
-                })
+                && one
+                    .actions
+                    .iter()
+                    .any(|id| catalogue.entry(id).level == AccessLevel::PermissionsManagement)
         }),
-        "wildcard-grant" => finding.actions.iter().any(|action| is_wide(catalogue, mine, (platform, action))),
+        "wildcard-grant" => {
+            finding.actions.iter().any(|action| is_wide(catalogue, mine, (platform, action)))
+        }
         _ if finding.actions.is_empty() => true,
         _ => {
             let named = named(catalogue, platform, &finding.actions);
@@ -59,7 +62,11 @@ fn is_on_all(one: &FreshGrant) -> bool {
 }
 
 /// Whether a new grant alone makes an item of a wildcard finding: a whole service, or an action on everything.
-fn is_wide(catalogue: &RunCatalogue, mine: &[FreshGrant], (platform, action): (&str, &Str)) -> bool {
+fn is_wide(
+    catalogue: &RunCatalogue,
+    mine: &[FreshGrant],
+    (platform, action): (&str, &Str),
+) -> bool {
     let actions = named(catalogue, platform, std::slice::from_ref(action));
     if !action.ends_with('*') {
         return mine.iter().any(|one| is_on_all(one) && !one.actions.is_disjoint(&actions));
@@ -69,8 +76,7 @@ fn is_wide(catalogue: &RunCatalogue, mine: &[FreshGrant], (platform, action): (&
     let whole = if known.is_empty() { &actions } else { &known };
     mine.iter().any(|one| {
         // The rest of the service was accepted before, and this makes it whole; or all of it is new on more.
-        !one.actions.is_disjoint(whole)
-            && (whole.is_subset(&one.actions) || is_on_all(one))
+        !one.actions.is_disjoint(whole) && (whole.is_subset(&one.actions) || is_on_all(one))
     })
 }
 

@@ -103,6 +103,13 @@ fn notes(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
             kinds.join(", ")
         )?;
     }
+    if checked.gone > 0 {
+        let count = plural(checked.gone, "finding");
+        writeln!(
+            out,
+            "note  {count} of the baseline no longer found (authgap baseline --update --prune)"
+        )?;
+    }
     let unused = checked.waivers.iter().filter(|one| one.findings.is_empty());
     for waiver in unused.take(SHOWN) {
         let ended = if waiver.ended.is_some() { ", ended" } else { "" };
@@ -173,7 +180,8 @@ fn last(checked: &Checked, color: bool, out: &mut dyn Write) -> io::Result<()> {
             waiver.findings.iter().map(|one| digits(one)).collect::<Vec<_>>().join(", ")
         )?;
     }
-    let scope = if checked.new_only || checked.basis == Basis::None { "new finding" } else { "finding" };
+    let scope =
+        if checked.new_only || checked.basis == Basis::None { "new finding" } else { "finding" };
     let what = plural(checked.failing.len(), scope);
     if status == 2 {
         let fail = paint("ERROR", true, color);
@@ -258,7 +266,10 @@ fn unknown(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     let paths = paths(checked, "");
-    writeln!(out, "      not concluded: {unknown} of {granted} permissions (authgap analyze{paths})")
+    writeln!(
+        out,
+        "      not concluded: {unknown} of {granted} permissions (authgap analyze{paths})"
+    )
 }
 
 /// The command that shows more. A new grant is judged by the gate alone, so that of it the kind is explained.
