@@ -8,6 +8,7 @@ use super::shared::{and_more, grant_proofs, intent_proof, names};
 use super::{Draft, Kind, Severity, Sink};
 use crate::catalogue::risk::Risk;
 use crate::gap::{Analysis, FreshGrant, IdentityGap, Status, within};
+use crate::intent::{Spot, Within};
 use crate::model::{AccessLevel, ActionId, ActionSet, Glob, Label, ScopeSet, Str};
 
 pub(super) static KIND: Kind = Kind {
@@ -29,7 +30,20 @@ struct Part {
     resources: BTreeSet<Str>,
     rows: BTreeSet<u32>,
     severity: Option<Severity>,
-    reasons: BTreeSet<&'static str>,
+    reasons: BTreeSet<(Severity, &'static str)>,
+    /// Where the intent excludes it, and why.
+    breaches: BTreeSet<(Spot, String)>,
+}
+
+impl Part {
+    fn join(&mut self, other: Part) {
+        self.actions.extend(other.actions);
+        self.resources.extend(other.resources);
+        self.rows.extend(other.rows);
+        self.severity = self.severity.max(other.severity);
+        self.reasons.extend(other.reasons);
+        self.breaches.extend(other.breaches);
+    }
 }
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
@@ -43,46 +57,39 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let mut parts: BTreeMap<Str, Part> = BTreeMap::new();
     for one in mine {
         for id in &(&one.actions - &one.used) - &concluded {
-            if is_intended(analysis, gap, one, id) {
-                continue;
-            }
-            let entry = analysis.input.catalogue.entry(id);
+            let Some(breach) = outside(analysis, gap, one, id) else { continue };
             let (severity, reason) = weigh(analysis, one, id);
-            let part = parts.entry(entry.service.clone()).or_default();
-            part.actions.insert(id);
-            part.resources.extend(one.resources.iter().cloned());
-            part.rows.insert(one.row);
-            part.severity = part.severity.max(Some(severity));
-            part.reasons.extend(reason);
+            let service = analysis.input.catalogue.entry(id).service.clone();
+            parts.entry(service).or_default().join(Part {
+                actions: BTreeSet::from([id]),
+                resources: one.resources.iter().cloned().collect(),
+                rows: BTreeSet::from([one.row]),
+                severity: Some(severity),
+                reasons: reason.map(|reason| (severity, reason)).into_iter().collect(),
+                breaches: breach.into_iter().collect(),
+            });
         }
+    }
+    // Of an administrator that was there before, `administrative-grant` tells all.
+    if gap.is_admin && fresh.is_all {
+        return;
     }
     if gap.is_admin || parts.len() > MANY_SERVICES {
         let count = parts.len();
         let mut whole = Part::default();
-        for part in parts.into_values() {
-            whole.actions.extend(part.actions);
-            whole.resources.extend(part.resources);
-            whole.rows.extend(part.rows);
-            whole.severity = whole.severity.max(part.severity);
-            whole.reasons.extend(part.reasons);
-        }
+        parts.into_values().for_each(|part| whole.join(part));
         if !whole.actions.is_empty() {
-            let severity = if gap.is_admin { Severity::Critical } else { Severity::High };
-            push(
-                analysis,
-                gap,
-                sink,
-                ("everything", count),
-                Part { severity: Some(severity), ..whole },
-            );
+            let least = if gap.is_admin { Severity::Critical } else { Severity::High };
+            whole.severity = whole.severity.max(Some(least));
+            push(analysis, gap, sink, ("everything", count), whole);
         }
         return;
     }
     for (service, mut part) in parts {
         if is_whole(analysis, gap, &service, &part) {
-            part.reasons.insert("a whole service");
             let changes = part.actions.iter().any(|id| level(analysis, *id).changes());
             let least = if changes { Severity::High } else { Severity::Medium };
+            part.reasons.insert((least, "a whole service"));
             part.severity = part.severity.max(Some(least));
         }
         push(analysis, gap, sink, (&service, 1), part);
@@ -99,21 +106,29 @@ fn concluded(gap: &IdentityGap) -> ActionSet {
     gap.rows.iter().filter(|row| told(row.status)).flat_map(|row| row.actions.clone()).collect()
 }
 
-/// Whether the intent names the action on all of the resources: its `allow` does, and nothing in it excludes a part.
-fn is_intended(analysis: &Analysis<'_>, gap: &IdentityGap, one: &FreshGrant, id: ActionId) -> bool {
-    let Some(intent) = analysis.intent(gap).filter(|intent| intent.allow.is_some()) else {
-        return false;
-    };
+/// `None` if the intent names the action on all of the resources: its `allow` does, and nothing in it excludes a part.
+/// Else where it excludes some, if it says anything.
+fn outside(
+    analysis: &Analysis<'_>,
+    gap: &IdentityGap,
+    one: &FreshGrant,
+    id: ActionId,
+) -> Option<Option<(Spot, String)>> {
+    let Some(intent) = analysis.intent(gap) else { return Some(None) };
+    let unnamed = if intent.allow.is_none() { Some(None) } else { None };
     let entry = analysis.input.catalogue.entry(id);
     if !entry.takes_resource {
-        let answer = intent.action_resource(&entry.name, &ScopeSet::Unknown);
-        return answer == crate::intent::Within::Inside;
+        return match intent.action_resource(&entry.name, &ScopeSet::Unknown) {
+            Within::Inside => unnamed,
+            Within::Undecided => Some(None),
+            Within::Outside(breach) => Some(Some((breach.spot, breach.why))),
+        };
     }
     let except = gap.grants.rows.get(one.row as usize).map(|row| row.except.clone());
     let beyond = intent.grant_beyond(&entry.name, &one.resources, &except.unwrap_or_default());
-    beyond
-        .iter()
-        .all(|part| !part.patterns.iter().any(|pattern| within::is_resource_of(entry, pattern)))
+    let is_real = |pattern: &Str| within::is_resource_of(entry, pattern);
+    let part = beyond.into_iter().find(|part| part.patterns.iter().any(is_real));
+    part.map_or(unnamed, |part| Some(Some((part.breach.spot, part.breach.why))))
 }
 
 /// Severity of one action, and what makes it more than its access level does.
@@ -174,28 +189,30 @@ fn push(
         [one] => one.to_string(),
         many => format!("{} resources", many.len()),
     };
-    let reasons: Vec<&str> = part.reasons.iter().copied().collect();
+    let severity = part.severity.unwrap_or(Severity::Low);
+    let worst = part.reasons.iter().filter(|(one, _)| *one == severity);
+    let reasons: Vec<&str> = worst.map(|(_, reason)| *reason).collect();
     let why = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
-    let mut evidence = grant_proofs(gap, &rows, 4);
-    let intent = analysis.intent(gap).and_then(|intent| {
-        let allow = intent.allow.as_ref()?;
-        Some(intent_proof(analysis, allow.spot, "names nothing of it"))
-    });
-    let remedy = match &intent {
-        Some(_) => "narrow the grant, or name it in the intent",
-        None => "narrow the grant, or say in an intent what it is for",
+    let is_all = analysis.input.fresh.is_some_and(|fresh| fresh.is_all);
+    let verb = if is_all { "grants" } else { "adds" };
+    let mut evidence = grant_proofs(gap, &rows, 3);
+    let breaches = part.breaches.iter().take(2);
+    evidence.extend(breaches.map(|(spot, why)| intent_proof(analysis, *spot, why)));
+    let has_intent = analysis.intent(gap).is_some_and(|intent| intent.allow.is_some());
+    let remedy = match has_intent {
+        true => "narrow the grant, or name it in the intent",
+        false => "narrow the grant, or say in an intent what it is for",
     };
-    evidence.extend(intent);
     let draft = Draft {
         subject: subject.into(),
-        title: format!("adds {what} on {on}{why}"),
+        title: format!("{verb} {what} on {on}{why}"),
         actions: names,
         resources,
-        age_note: Some("new, no use yet".to_string()),
+        age_note: Some(if is_all { "no use on record" } else { "new, no use yet" }.to_string()),
         evidence,
         remedy: remedy.to_string(),
         shared_with: analysis.shared_with(gap, &rows),
         ..Draft::default()
     };
-    sink.push(analysis, gap, part.severity.unwrap_or(Severity::Low), draft);
+    sink.push(analysis, gap, severity, draft);
 }

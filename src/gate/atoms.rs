@@ -147,12 +147,15 @@ fn hashes(conditions: &[Condition]) -> Vec<Str> {
     all.into_iter().collect()
 }
 
+/// All of an atom but its action: effect, resources, exceptions, conditions.
+type Shape = (Effect, Vec<Str>, Vec<Str>, Vec<Str>);
+
 /// The atoms of a set of grants, sorted.
 pub fn atoms(set: &GrantSet, platform: &str, catalogue: &RunCatalogue) -> Vec<Atom> {
     let sorted = |texts: &[Str]| -> Vec<Str> {
         texts.iter().cloned().collect::<BTreeSet<Str>>().into_iter().collect()
     };
-    let mut joined: BTreeMap<(Effect, Vec<Str>, Vec<Str>, Vec<Str>), ActionSet> = BTreeMap::new();
+    let mut joined: BTreeMap<Shape, ActionSet> = BTreeMap::new();
     for row in &set.rows {
         let key = (
             Effect::of(row.decision),

@@ -52,6 +52,9 @@ pub enum Basis {
     Plan,
 }
 
+/// An accepted grant: identity, action pattern, resource patterns.
+pub type AcceptedGrant = (Str, Str, Vec<Str>);
+
 /// A grant that the change adds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Added {
@@ -82,6 +85,8 @@ pub struct Checked {
     pub failing: Vec<usize>,
     /// Numbers of findings that the accepted state does not list, though it holds all their grants.
     pub aged: Vec<usize>,
+    /// How many findings of the baseline are no longer found.
+    pub gone: usize,
     /// Waivers.
     pub waivers: Vec<Waived>,
     /// Renamed identities.
@@ -91,7 +96,7 @@ pub struct Checked {
     /// Waivers that the change adds: place and words.
     pub added_waivers: Vec<(String, String)>,
     /// Baseline lines that the change adds: identity, action, resources.
-    pub added_accepted: Vec<(Str, Str, Vec<Str>)>,
+    pub added_accepted: Vec<AcceptedGrant>,
     /// Why there is no verdict.
     pub problems: Vec<Diagnostic>,
     /// Warnings.
@@ -174,6 +179,7 @@ pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnost
         failing,
         new: news.new,
         aged: news.aged,
+        gone: news.gone,
         waivers,
         renames,
         added_waivers,
@@ -320,7 +326,7 @@ fn of(atoms: &Accepted, renames: &[Rename], platform: &str, id: &str) -> Vec<Ato
 fn added_accepted(
     own: Option<&Path>,
     judging: &Baseline,
-) -> Result<Vec<(Str, Str, Vec<Str>)>, Vec<Diagnostic>> {
+) -> Result<Vec<AcceptedGrant>, Vec<Diagnostic>> {
     let Some(own) = own else { return Ok(Vec::new()) };
     let own = load(own)?;
     let added = baseline::added(&own.accepted, &judging.accepted).into_iter();
@@ -364,6 +370,7 @@ fn warnings(evidence: &Evidence, is_judged: bool) -> Vec<Diagnostic> {
 struct News {
     new: Vec<usize>,
     aged: Vec<usize>,
+    gone: usize,
 }
 
 /// Sets the state of each finding that no waiver covers.
@@ -381,7 +388,7 @@ fn states(
         .filter(|finding| newness::is_new(evidence, fresh, finding))
         .map(|finding| &finding.fingerprint)
         .collect();
-    let mut news = News { new: Vec::new(), aged: Vec::new() };
+    let mut news = News { new: Vec::new(), aged: Vec::new(), gone: 0 };
     for (at, finding) in report.findings.iter_mut().enumerate() {
         if &*finding.state == "waived" {
             continue;
@@ -395,6 +402,10 @@ fn states(
         if known.is_some_and(|known| !known.findings.contains_key(&finding.fingerprint)) {
             news.aged.push(at);
         }
+    }
+    if let Some(known) = &accepted.judging {
+        let here: BTreeSet<&Str> = report.findings.iter().map(|one| &one.fingerprint).collect();
+        news.gone = known.findings.keys().filter(|one| !here.contains(one)).count();
     }
     news.new.sort_by_key(|at| (std::cmp::Reverse(report.findings[*at].severity), *at));
     news

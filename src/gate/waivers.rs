@@ -4,6 +4,8 @@
 //! A waiver without a reason, an owner or an end date is an error of the configuration (`intent::sections`).
 
 use crate::intent::config::Waiver;
+use std::collections::BTreeMap;
+
 use crate::intent::{Config, Spot, select};
 use crate::model::{Identity, Str, Time};
 use crate::report::model::Report;
@@ -38,23 +40,27 @@ pub fn judge(
     identities: &[Identity],
     as_of: Option<Time>,
 ) -> Vec<Waived> {
-    config.waivers.iter().map(|waiver| one(config, waiver, report, identities, as_of)).collect()
+    // Ids of different platforms may be equal.
+    let mut by_id: BTreeMap<&str, Vec<&Identity>> = BTreeMap::new();
+    if !config.waivers.is_empty() {
+        for identity in identities {
+            by_id.entry(&identity.id).or_default().push(identity);
+        }
+    }
+    config.waivers.iter().map(|waiver| one(config, waiver, (report, &by_id), as_of)).collect()
 }
 
 fn one(
     config: &Config,
     waiver: &Waiver,
-    report: &Report,
-    identities: &[Identity],
+    (report, by_id): (&Report, &BTreeMap<&str, Vec<&Identity>>),
     as_of: Option<Time>,
 ) -> Waived {
     let is_about = |id: &str| match &waiver.identity {
         None => true,
-        Some(pattern) => {
-            // Ids of different platforms may be equal, so that the names are asked one by one.
-            let from = identities.iter().filter(|identity| *identity.id == *id);
-            from.into_iter().any(|identity| select::matches(&pattern.value, identity))
-        }
+        Some(pattern) => by_id
+            .get(id)
+            .is_some_and(|all| all.iter().any(|one| select::matches(&pattern.value, one))),
     };
     let findings = report
         .findings

@@ -103,6 +103,13 @@ fn notes(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
             kinds.join(", ")
         )?;
     }
+    if checked.gone > 0 {
+        let count = plural(checked.gone, "finding");
+        writeln!(
+            out,
+            "note  {count} of the baseline no longer found (authgap baseline --update --prune)"
+        )?;
+    }
     let unused = checked.waivers.iter().filter(|one| one.findings.is_empty());
     for waiver in unused.take(SHOWN) {
         let ended = if waiver.ended.is_some() { ", ended" } else { "" };

@@ -209,6 +209,7 @@ fn the_shared_tables_yield_the_expected_statuses() {
         as_of: Some(as_of),
         window: Some(gap::Window { from: as_of.plus_days(-90), to: as_of }),
         stale_after_days: 90,
+        fresh: None,
     };
     let mut found: Vec<(String, String, String)> = Vec::new();
     for one in gap::run(&input, &[true; 4]) {
