@@ -7,7 +7,7 @@ was used is counted from the records that were written.
 import collections
 import datetime as dt
 
-from . import agent, estate
+from . import agent, cluster, copilot, estate
 from .base import ACCOUNT, AS_OF, iso
 from .estate import regional, role_arn, user_arn
 
@@ -132,6 +132,20 @@ TRIAGE = {action: DRIFT for action, _, _ in agent.GRANTED} | {
     "ticket:list": USED,
     "record:update": [row("out-of-scope", "action", resources=["crm-prod/contacts"])],
 }
+COPILOT = {
+    "agent:get_ticket": USED,
+    "agent:search_tickets": USED,
+    "agent:update_record": [
+        row("out-of-scope", "action", resources=["record:prod.customers"])
+    ],
+    "agent:add_comment": DRIFT,
+    "agent:delete_record": DRIFT,
+}
+BUILDER = {
+    "k8s:get:core/secrets": USED + [row("drift", "data")],
+    "k8s:list:core/secrets": EXCESS,
+    "k8s:watch:core/secrets": EXCESS,
+}
 LEGACY = {
     action: EXCESS
     for statement in estate.LEGACY_ETL["Statement"]
@@ -160,6 +174,25 @@ JUDGED = [
             ),
             finding("intent-drift", "action"),
         ],
+    ),
+    (
+        "agent://support-copilot",
+        "agent://support-copilot",
+        "support-team",
+        COPILOT,
+        [
+            finding(
+                "out-of-scope-action", "action", "critical", actions=["agent:update_record"], calls=2
+            ),
+            finding("intent-drift", "action"),
+        ],
+    ),
+    (
+        "k8s://shop/reports/serviceaccount/report-builder",
+        "k8s://shop/reports/serviceaccount/report-builder",
+        "data-team",
+        BUILDER,
+        [finding("sensitive-without-condition"), finding("unused-permission")],
     ),
     (
         user_arn("parcelco-sync"),
@@ -297,7 +330,31 @@ def uses(events):
             outcome = {"timeout": "undetermined"}.get(call["outcome"], call["outcome"])
             time = dt.datetime.fromisoformat(call["time"])
             found[agent.BOT][call["action"]].add(outcome, time)
+    cluster_uses(found)
+    copilot_uses(found)
     return found
+
+
+def cluster_uses(found):
+    for day in cluster.logs().days.values():
+        for stamp, event in day:
+            username, reference = event["user"]["username"], event["objectRef"]
+            if username != cluster.REPORTS[0]:
+                continue
+            action = f"k8s:{event['verb']}:core/{reference['resource']}"
+            outcome = "denied" if event["responseStatus"]["code"] == 403 else "allowed"
+            time = dt.datetime.fromisoformat(stamp[:19] + "+00:00")
+            found["k8s://shop/reports/serviceaccount/report-builder"][action].add(outcome, time)
+
+
+def copilot_uses(found):
+    for batch in copilot.traces():
+        for span in batch["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+            name = span["name"].partition(" ")
+            if name[0] == "execute_tool":
+                seconds = int(span["startTimeUnixNano"]) // 10**9
+                time = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
+                found["agent://support-copilot"]["agent:" + name[2]].add("allowed", time)
 
 
 def judged(identity, name, owner, statuses, findings, used):

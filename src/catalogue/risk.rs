@@ -58,18 +58,21 @@ struct TagFile {
 }
 
 const AWS_ESCALATION: &str = include_str!("data/escalation-aws.json");
+const KUBERNETES_ESCALATION: &str = include_str!("data/escalation-kubernetes.json");
 const AGENT_ESCALATION: &str = include_str!("data/escalation-agent.json");
 const AWS_TAGS: &str = include_str!("data/risk-tags-aws.json");
 
 /// The escalation sets of a platform, in file order.
 pub fn escalations(platform: &str) -> &'static [Escalation] {
     static AWS: OnceLock<Vec<Escalation>> = OnceLock::new();
+    static KUBERNETES: OnceLock<Vec<Escalation>> = OnceLock::new();
     static AGENT: OnceLock<Vec<Escalation>> = OnceLock::new();
     let read = |text: &str| {
         serde_json::from_str::<EscalationFile>(text).map(|file| file.methods).unwrap_or_default()
     };
     match platform {
         "aws" => AWS.get_or_init(|| read(AWS_ESCALATION)),
+        "kubernetes" => KUBERNETES.get_or_init(|| read(KUBERNETES_ESCALATION)),
         "agent" => AGENT.get_or_init(|| read(AGENT_ESCALATION)),
         _ => &[],
     }
