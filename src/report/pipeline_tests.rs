@@ -72,8 +72,11 @@ fn pipeline_view() -> View {
     }
 }
 
+/// Command, properties, text.
+type Read = (String, Vec<(String, String)>, String);
+
 /// A runner's reading of a line (actions/runner, `ActionCommand.cs`): command, properties as they stand, text.
-fn workflow_command(line: &str) -> Option<(String, Vec<(String, String)>, String)> {
+fn workflow_command(line: &str) -> Option<Read> {
     let rest = line.trim_start().strip_prefix("::")?;
     let (info, text) = rest.split_once("::")?;
     let (name, properties) = info.split_once(' ').unwrap_or((info, ""));
@@ -317,8 +320,8 @@ fn a_comment_stays_small_whatever_it_is_about() {
     for markup in ["<b", "<script", "](", "@everyone", " #12", "&amp;", "**"] {
         assert!(!outside.contains(markup), "{markup} in\n{outside}");
     }
-    assert_eq!(text.matches("<!--").count(), 1);
-    assert_eq!(text.matches("</details>").count(), 1);
+    assert_eq!(outside.matches("<!--").count(), 1);
+    assert_eq!(outside.matches("</details>").count(), 1);
     assert!(text.contains("\nAnd 1 more: see the report.\n"), "{text}");
 
     let mut large = report;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::model::{Evidence, FindingOut, Report};
 use super::pipeline::{Location, Places, Spot, bounded, is_new, is_waived, some_of, worst_first};
-use super::words::{commas, finding_date, plural, short};
+use super::words::{commas, finding_date, short};
 use super::{Format, View, escape};
 use crate::findings::{self, Severity};
 use crate::frameworks::FrameworkId;
@@ -78,7 +78,7 @@ struct Run<'a> {
     places: Places<'a>,
     /// Results in their order.
     order: Vec<usize>,
-    /// Rules in their order, each with its worst finding.
+    /// Rules in their order, each with its worst finding that is not waived.
     rules: BTreeMap<&'a str, Option<Severity>>,
     limits: Limits,
     /// Whether any finding is waived: then all say whether they are (SARIF 2.1.0, 3.27.23).
@@ -91,7 +91,9 @@ impl<'a> Run<'a> {
             findings::KINDS.iter().map(|kind| (kind.id, None)).collect();
         for finding in &report.findings {
             let worst = rules.entry(&finding.kind).or_default();
-            *worst = (*worst).max(Some(finding.severity));
+            if !is_waived(finding) {
+                *worst = (*worst).max(Some(finding.severity));
+            }
         }
         Run {
             report,
@@ -308,8 +310,8 @@ fn security_severity(severity: Severity) -> &'static str {
     }
 }
 
-/// A rule. GitHub reads a severity of rules only, so a rule has that of its worst finding in the report; with
-/// none, the worst that its page knows.
+/// A rule. GitHub reads a severity of rules only, so a rule has that of its worst finding in the report that is
+/// not waived; with none, the worst that its page knows.
 fn rule(id: &str, worst: Option<Severity>) -> Value {
     let kind = findings::kind(id);
     let severity =
@@ -420,7 +422,7 @@ fn properties(finding: &FindingOut) -> Value {
         "subject": shown(&finding.subject, 300),
         "actions": safe(&finding.actions),
         "resources": safe(&finding.resources),
-        "sharedWith": format!("{} {}", finding.shared_with, plural(finding.shared_with, "identity")),
+        "sharedWith": finding.shared_with,
     })
 }
 

@@ -72,6 +72,10 @@ fn a_rule_has_the_severity_of_its_worst_finding_else_the_worst_of_its_page() {
         severity(&report, "unused-permission"),
         ("8.0".to_string(), Some("error".to_string()))
     );
+    let mut report = report;
+    report.findings[1].kind = "coverage-gap".into();
+    assert_eq!(&*report.findings[1].state, "waived");
+    assert_eq!(severity(&report, "coverage-gap").0, "5.5", "a waived finding has no say");
     for kind in KINDS {
         assert!(worst_on(kind.page).is_some(), "{}: a page names its severities", kind.id);
     }

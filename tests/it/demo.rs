@@ -213,6 +213,17 @@ fn every_format_and_table_of_the_demo() {
         &["explain", "aws:role/report-worker", "--from", "fixtures/demo"],
     );
     snapshot("demo-json", &["analyze", "fixtures/demo", "--format", "json"]);
+    for format in ["github", "comment", "junit"] {
+        let name = format!("demo-{format}");
+        snapshot(&name, &["analyze", "fixtures/demo", "--format", format]);
+    }
+    // The results alone: the rules before them hold the pages of the kinds.
+    let args = ["analyze", "fixtures/demo", "--format", "sarif", "--min-severity", "high"];
+    let run = authgap(&args);
+    let (_, results) = run.stdout.split_once("\"results\": ").expect("results");
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("demo-sarif", results);
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn run(args: &[&str]) -> String {
 
 #[test]
 fn threads_do_not_change_a_byte() {
-    for format in ["json", "csv", "markdown", "table"] {
+    for format in ["json", "csv", "markdown", "table", "sarif", "junit", "github", "comment"] {
         let base = run(&["analyze", "fixtures/demo", "--format", format, "--threads", "1"]);
         assert!(base.len() > 1_000, "{format}");
         for threads in ["2", "3", "8"] {
