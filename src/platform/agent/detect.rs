@@ -18,7 +18,8 @@ fn found(kind: &'static Kind, certainty: u8) -> Option<Detected> {
     Some(Detected { kind, certainty })
 }
 
-fn document(sample: &Sample<'_>) -> Option<Detected> {
+/// What the file is, of the kinds that are no logs.
+pub(super) fn document(sample: &Sample<'_>) -> Option<Detected> {
     let text = String::from_utf8_lossy(sample.head);
     let start = text.trim_start();
     if sample.path.ends_with(".toml") {

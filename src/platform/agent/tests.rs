@@ -423,7 +423,7 @@ fn samples_of_other_systems_are_left_alone() {
             let head = &bytes[..bytes.len().min(65_536)];
             let sample = Sample { path: &shown, head, is_whole: head.len() == bytes.len() };
             count += 1;
-            if let Some(found) = Agent.detect(&sample) {
+            if let Some(found) = detect::document(&sample) {
                 wrong.push(format!("{shown}: {}", found.kind.id));
             }
         }
@@ -480,12 +480,8 @@ fn the_owner_says_what_a_tool_does_and_which_agent_has_a_server() {
     assert!(read.tables.tool_notes.is_empty());
 }
 
-/// From files to findings: what is unused is told by server, what runs unasked and destroys is told, and no kind for
-/// cloud permissions speaks of tools.
-#[test]
-fn findings_speak_of_tools() {
-    let client = r#"{"mcpServers":{"github":{"command":"x"},"idle":{"command":"y"}}}"#;
-    let settings = r#"{"permissions":{"allow":["mcp__github","Bash(uv run:*)"]}}"#;
+/// Logs of a hundred days in which one tool was called.
+fn a_hundred_days() -> (crate::model::Time, LogSummary) {
     let end = crate::model::Time::parse("2026-06-30T12:00:00Z").unwrap();
     let days: Vec<i64> = (0..100).map(|ago| end.day() - ago).rev().collect();
     let mut row = used("claude-code/a", "mcp:github/get_issue");
@@ -507,6 +503,16 @@ fn findings_speak_of_tools() {
         as_of: Some(end),
         ..LogSummary::default()
     };
+    (end, logs)
+}
+
+/// From files to findings: what is unused is told by server, what runs unasked and destroys is told, and no kind for
+/// cloud permissions speaks of tools.
+#[test]
+fn findings_speak_of_tools() {
+    let client = r#"{"mcpServers":{"github":{"command":"x"},"idle":{"command":"y"}}}"#;
+    let settings = r#"{"permissions":{"allow":["mcp__github","Bash(uv run:*)"]}}"#;
+    let (end, logs) = a_hundred_days();
     let files = [
         ("a/.mcp.json", "", client),
         ("github/tools.json", "", TOOLS),
