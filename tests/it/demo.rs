@@ -82,6 +82,37 @@ fn scenario_4_secrets_are_read_with_no_condition_on_their_class() {
 }
 
 #[test]
+fn scenario_1_again_from_an_agents_traces() {
+    let report = report(&["fixtures/demo"]);
+    let who = "agent://support-copilot";
+    let headline = proven(&report, who, "out-of-scope-action", Some("action"), &["use", "intent"]);
+    assert_eq!(headline["severity"], "critical");
+    assert_eq!(headline["actions"][0], "agent:update_record");
+    assert_eq!(headline["resources"][0], "record:prod.customers");
+    proven(&report, who, "intent-drift", Some("action"), &["grant", "intent"]);
+    proven(&report, who, "unapproved-destructive-tool", None, &["grant"]);
+    // What the calls carried stays in the traces.
+    assert!(!report.to_string().contains("Example Street"));
+}
+
+#[test]
+fn scenario_4_again_from_a_cluster() {
+    let report = report(&["fixtures/demo"]);
+    let who = "k8s://shop/reports/serviceaccount/report-builder";
+    let guard =
+        proven(&report, who, "sensitive-without-condition", None, &["grant", "intent"]);
+    assert!(guard["actions"].to_string().contains("k8s:list:core/secrets"), "{guard}");
+    let unused = proven(&report, who, "unused-permission", None, &["grant"]);
+    assert!(unused["actions"].to_string().contains("k8s:list:core/secrets"), "{unused}");
+    let builder = crate::common::identity(&report, who);
+    assert!(
+        builder["reach"].to_string().contains("role/report-worker"),
+        "the account's reach in the cloud: {}",
+        builder["reach"]
+    );
+}
+
+#[test]
 fn frameworks_stand_on_findings_and_recommendations() {
     let report = report(&["fixtures/demo"]);
     let labels = |value: &Value| -> Vec<String> {
