@@ -16,6 +16,7 @@
 //! | [`frameworks`] | identifiers of published frameworks | model |
 //! | [`findings`] | one file a kind of finding, behind one registry | gap, frameworks |
 //! | [`report`] | the report, and one file a format | all above |
+//! | [`gate`] | what is new against an accepted state: check, baseline, diff | all above |
 //! | `cli` | arguments and printing | everything |
 
 pub mod audit;
@@ -27,6 +28,7 @@ pub mod evidence;
 pub mod findings;
 pub mod frameworks;
 pub mod gap;
+pub mod gate;
 pub mod intent;
 pub mod model;
 pub mod platform;

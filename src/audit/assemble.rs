@@ -30,6 +30,7 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     }
     let mut usage = std::mem::take(&mut logs.usage);
     usage.append(&mut tables.usage);
+    usage.extend(options.usage.iter().cloned());
     resolve(&mut usage, &tables.aliases);
     let usage = merge(usage);
     let (as_of, as_of_basis) = as_of(options, &logs, &tables, &usage);
@@ -95,6 +96,7 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
         duplicates: raw.duplicates,
         remarks: remarks(raw.remarks),
         notes,
+        fresh: None,
         warnings: raw.warnings,
     })
 }

@@ -15,6 +15,8 @@ pub enum KindName {
     Store,
     /// A report of an earlier run.
     Report,
+    /// The accepted state of the gate.
+    Baseline,
 }
 
 impl KindName {
@@ -25,6 +27,7 @@ impl KindName {
             KindName::Config => "authgap-config",
             KindName::Store => "authgap-usage",
             KindName::Report => "authgap-report",
+            KindName::Baseline => "authgap-baseline",
         }
     }
 
@@ -35,6 +38,7 @@ impl KindName {
             KindName::Config => "authgap's configuration",
             KindName::Store => "a usage table that authgap wrote",
             KindName::Report => "a report of an earlier run",
+            KindName::Baseline => "the accepted state of the gate",
         }
     }
 }
@@ -45,7 +49,7 @@ pub fn kinds() -> Vec<KindName> {
     for platform in PLATFORMS {
         all.extend(platform.kinds().iter().map(|kind| KindName::Platform(*platform, kind)));
     }
-    all.extend([KindName::Config, KindName::Store, KindName::Report]);
+    all.extend([KindName::Config, KindName::Store, KindName::Report, KindName::Baseline]);
     all
 }
 
@@ -81,7 +85,11 @@ fn own(path: &str, real: &Path, head: &[u8]) -> Option<KindName> {
         return is_store(real).then_some(KindName::Store);
     }
     let start = &head[..head.len().min(256)];
-    memchr::memmem::find(start, b"\"authgap-report/").map(|_| KindName::Report)
+    let holds = |words: &[u8]| memchr::memmem::find(start, words).is_some();
+    if holds(b"\"authgap-report/") {
+        return Some(KindName::Report);
+    }
+    holds(b"\"authgap-baseline/").then_some(KindName::Baseline)
 }
 
 /// Whether a Parquet file names the store's schema in its footer, which is at the end of the file.

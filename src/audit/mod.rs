@@ -24,7 +24,9 @@ use crate::evidence::Progress;
 use crate::findings::{self, Finding};
 use crate::gap::{self, Analysis, IdentityGap, Window};
 use crate::intent::{self, Config, Intent};
-use crate::model::{Claim, Credential, Identity, IdentityKind, Label, Link, Str, Time, UsageRow};
+use crate::model::{
+    Claim, Credential, Identity, IdentityKind, Label, Link, Side, Str, Time, UsageRow,
+};
 use crate::platform::{Evaluator, LogSpan, ToolNote};
 use crate::report::model::{Input, Remark};
 
@@ -61,6 +63,10 @@ pub struct Options {
     pub expand: bool,
     /// Arguments as the report prints them.
     pub arguments: Vec<String>,
+    /// Which state of a planned change is read.
+    pub side: Side,
+    /// Use that is known beside the evidence: of an earlier report.
+    pub usage: Vec<UsageRow>,
 }
 
 /// Everything that was read, joined.
@@ -107,6 +113,8 @@ pub struct Evidence {
     pub remarks: Vec<Remark>,
     /// Facts about the evidence as a whole.
     pub notes: Vec<String>,
+    /// Grants that are new against an accepted state, where the gate says so.
+    pub fresh: Option<gap::Fresh>,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
 }
@@ -224,8 +232,7 @@ const SHORTER_DAYS: [u32; 3] = [60, 30, 7];
 /// Runs the passes over the evidence.
 pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
     let window = window(evidence, options);
-    let judged: Vec<bool> =
-        evidence.identities.iter().map(|one| is_judged(one, options.include_humans)).collect();
+    let judged = judged(evidence, options);
     let input = |window: Option<Window>| gap::Input {
         identities: &evidence.identities,
         usage: &evidence.usage,
@@ -238,6 +245,7 @@ pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
         as_of: evidence.as_of,
         window,
         stale_after_days: stale_after(evidence),
+        fresh: evidence.fresh.as_ref(),
     };
     let gaps = gap::run(&input(window), &judged);
     let shorter = shorter(&gaps, window, &|window, only| gap::run(&input(Some(window)), only));
@@ -246,10 +254,16 @@ pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
         gaps,
         credentials: &evidence.credentials,
         links: &evidence.links,
+        tool_notes: &evidence.tool_notes,
         paths: &evidence.paths,
     };
     let findings = findings::find(&analysis, &|gap| judged[gap.identity]);
     Outcome { analysis, findings, judged, shorter }
+}
+
+/// Whether each identity is judged, in their order.
+pub fn judged(evidence: &Evidence, options: &Options) -> Vec<bool> {
+    evidence.identities.iter().map(|one| is_judged(one, options.include_humans)).collect()
 }
 
 /// Age from which use is stale.

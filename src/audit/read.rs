@@ -54,7 +54,7 @@ pub(super) fn read(options: &Options, progress: &dyn Progress) -> Result<Raw, Ve
     let files: Vec<Classified> =
         discovered.files.par_iter().map(|found| classify(found, &forced)).collect();
     let config = config(options, &files)?;
-    let settings = Arc::new(config.settings());
+    let settings = Arc::new(Settings { side: options.side, ..config.settings() });
     let mut raw = Raw {
         inputs: files.iter().map(input).collect(),
         paths: files.iter().map(|file| file.found.printed.clone()).collect(),
@@ -222,6 +222,7 @@ impl Raw {
                     self.take(number, intake);
                 }
                 Some(KindName::Config) => self.own(number, file, 1),
+                Some(KindName::Baseline) => self.own(number, file, 0),
                 Some(KindName::Report) => {
                     self.own(number, file, 0);
                     self.inputs[number].notes.push("a report is no evidence: left out".to_string());

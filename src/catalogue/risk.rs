@@ -19,7 +19,7 @@ pub struct Escalation {
     pub id: Str,
     /// Name for people.
     pub name: Str,
-    /// What is gained: `self-escalation`, `principal-access`, `new-passrole`, `existing-passrole`.
+    /// What is gained: `self-escalation`, `principal-access`, `new-passrole`, `existing-passrole`, `combination`.
     pub category: Str,
     /// All are needed together. Each is an action, a pattern of actions, or alternatives between `|`.
     pub permissions: Vec<Str>,
@@ -58,19 +58,19 @@ struct TagFile {
 }
 
 const AWS_ESCALATION: &str = include_str!("data/escalation-aws.json");
-const KUBERNETES_ESCALATION: &str = include_str!("data/escalation-kubernetes.json");
+const AGENT_ESCALATION: &str = include_str!("data/escalation-agent.json");
 const AWS_TAGS: &str = include_str!("data/risk-tags-aws.json");
 
 /// The escalation sets of a platform, in file order.
 pub fn escalations(platform: &str) -> &'static [Escalation] {
     static AWS: OnceLock<Vec<Escalation>> = OnceLock::new();
-    static KUBERNETES: OnceLock<Vec<Escalation>> = OnceLock::new();
+    static AGENT: OnceLock<Vec<Escalation>> = OnceLock::new();
     let read = |text: &str| {
         serde_json::from_str::<EscalationFile>(text).map(|file| file.methods).unwrap_or_default()
     };
     match platform {
         "aws" => AWS.get_or_init(|| read(AWS_ESCALATION)),
-        "kubernetes" => KUBERNETES.get_or_init(|| read(KUBERNETES_ESCALATION)),
+        "agent" => AGENT.get_or_init(|| read(AGENT_ESCALATION)),
         _ => &[],
     }
 }
@@ -189,6 +189,7 @@ mod tests {
     #[test]
     fn the_facts_are_whole() {
         assert_eq!(escalations("aws").len(), 102);
+        assert_eq!(escalations("agent").len(), 3);
         assert!(has_risk("aws", "secretsmanager:getsecretvalue", Risk::DataAccess));
         assert!(has_risk("aws", "iam:PassRole", Risk::PrivilegeEscalation));
         assert!(!has_risk("aws", "ec2:DescribeInstances", Risk::DataAccess));

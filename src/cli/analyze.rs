@@ -71,7 +71,7 @@ impl Source {
             as_of: self.as_of,
             threads: self.threads,
             expand: false,
-            arguments: Vec::new(),
+            ..Options::default()
         }
     }
 }
@@ -153,11 +153,11 @@ fn known_kind(text: &str) -> Result<String, String> {
     Err(format!("no such kind{near}"))
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
+pub(super) fn severity(text: &str) -> Result<Severity, String> {
     Severity::parse(text).ok_or_else(|| "write info, low, medium, high or critical".to_string())
 }
 
-fn format(text: &str) -> Result<&'static dyn Format, String> {
+pub(super) fn format(text: &str) -> Result<&'static dyn Format, String> {
     report::by_id(text).ok_or_else(|| {
         let all: Vec<&str> = FORMATS.iter().map(|format| format.id()).collect();
         format!("formats: {}", all.join(", "))
@@ -280,11 +280,14 @@ fn write(
         expand: args.expand,
         command_paths: paths,
         filters,
+        fail_on: Severity::High,
+        repository: super::output::repository(),
     };
     if targets.is_empty() {
         let format = args.format.or_else(|| report::by_id("table"));
         if let Some(format) = format {
             to_stdout(|out| format.write(report, &view, out))?;
+            tell_cuts(format, report, &view, global);
         }
         return Ok(());
     }
@@ -293,6 +296,7 @@ fn write(
         match (target.file, args.split_by) {
             (Some(file), _) => {
                 to_file(&target.path, file, |out| target.format.write(report, &view, out))?;
+                tell_cuts(target.format, report, &view, global);
             }
             (None, by) => {
                 let by = match by {
@@ -311,11 +315,20 @@ fn write(
                     }
                     let file = create(&path)?;
                     to_file(&path, file, |out| target.format.write(&part, &view, out))?;
+                    tell_cuts(target.format, &part, &view, global);
                 }
             }
         }
     }
     Ok(())
+}
+
+/// Says on standard error what a format had to leave out.
+fn tell_cuts(format: &dyn Format, report: &Report, view: &View, global: Global) {
+    let cuts = format.left_out(report, view);
+    let cuts: Vec<Diagnostic> =
+        cuts.into_iter().map(|cut| Diagnostic::warning("output", cut)).collect();
+    global.warn(&cuts);
 }
 
 /// `report.md` for the key `data team` becomes `report.data-team.md`: only letters, digits, `-` and `_` of the

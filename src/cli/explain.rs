@@ -52,6 +52,7 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
         expand: false,
         command_paths: args.from.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         filters: Vec::new(),
+        ..View::default()
     };
     let is_fingerprint =
         args.what.len() >= 6 && args.what.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -7,10 +7,13 @@
 )]
 
 mod analyze;
+mod baseline;
 mod can;
 mod catalog;
+mod check;
 mod clock;
 mod dev;
+mod diff;
 mod evidence;
 mod explain;
 mod output;
@@ -45,7 +48,7 @@ pub(crate) struct Cli {
 
 const AFTER: &str = "\
 authgap PATH... is the same as authgap analyze PATH...
-Exit:    0 done   2 error, or nothing could be read
+Exit:    0 done (check: clean)   1 check found something   2 error, or nothing could be read
 Example: authgap analyze iam.json logs/ -o report.md -o report.json";
 
 #[derive(Subcommand)]
@@ -56,6 +59,12 @@ enum Command {
     Explain(explain::Args),
     /// Would the policies allow it, and by which statement
     Can(can::Args),
+    /// Fail on new findings: grants that the accepted state does not hold
+    Check(check::Args),
+    /// Accept the present state, so that only new grants fail
+    Baseline(baseline::Args),
+    /// Two reports, two folders of evidence, or two sets of policies
+    Diff(diff::Args),
     /// Reduce logs to a usage table that can stand in their place
     Usage(usage::Args),
     /// Print a read-only script that collects the evidence
@@ -160,6 +169,9 @@ pub fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(&args, global),
         Command::Explain(args) => explain::run(&args, global),
         Command::Can(args) => can::run(&args, global),
+        Command::Check(args) => check::run(&args, global),
+        Command::Baseline(args) => baseline::run(&args, global),
+        Command::Diff(args) => diff::run(&args, global),
         Command::Usage(args) => usage::run(&args, global),
         Command::Evidence(args) => evidence::run(&args),
         Command::Catalog(args) => catalog::run(&args),

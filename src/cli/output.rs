@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Stop;
 use crate::diagnostic::Diagnostic;
+use crate::report::pipeline::Repository;
 
 /// Writes to standard output; status 0.
 pub(super) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u8, Stop> {
@@ -34,6 +35,13 @@ pub(super) fn to_file(
     write(&mut out).and_then(|()| out.flush()).map_err(|error| {
         Diagnostic::error("output", format!("cannot write {}: {error}", path.display())).into()
     })
+}
+
+/// The repository that the current folder is in: the nearest folder with a `.git`.
+pub(super) fn repository() -> Option<Repository> {
+    let here = std::env::current_dir().ok()?;
+    let root = here.ancestors().find(|folder| folder.join(".git").exists())?;
+    Some(Repository::new(root.to_str()?, here.to_str()?))
 }
 
 /// Width of the terminal, or of `COLUMNS`, or 100.

@@ -167,13 +167,23 @@ pub fn tell_panics() {
 
 /// Makes text harmless for a terminal: outside of one-column printable characters it is shown by its code, a
 /// newline as `\n` (`docs/reports.md`, "Escaping").
+///
+/// A pipeline takes a line that begins with `::`, and `##[` anywhere in one, for a command (actions/runner,
+/// `ActionCommand.cs`). Text may come to stand at the beginning of a line, so its first `::`, and one after a
+/// space, loses its form, and so does a second `#`.
 pub fn show(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
         match character {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
+            ':' if characters.peek() == Some(&':') && (out.is_empty() || out.ends_with(' ')) => {
+                out.push_str("\\u{3a}");
+            }
+            // `##[` and `##vso[` are commands of build systems, anywhere in a line of a log.
+            '#' if out.ends_with('#') => out.push_str("\\u{23}"),
             ' '..='~' => out.push(character),
             // Latin letters and signs of one column; the soft hyphen has none.
             '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{24f}' | '…' | '–' | '’' => {
@@ -229,7 +239,18 @@ mod tests {
 
     #[test]
     fn hostile_text_is_shown_not_obeyed() {
+        assert_eq!(show("x ##[error]y"), "x #\\u{23}[error]y");
         assert_eq!(show("a\u{1b}[31mb\u{202e}\n部"), "a\\u{1b}[31mb\\u{202e}\\n\\u{90e8}");
+    }
+
+    #[test]
+    fn no_text_begins_with_a_pipeline_command() {
+        assert_eq!(show("::error::x"), "\\u{3a}:error::x");
+        assert_eq!(show("  ::error file=a::x"), "  \\u{3a}:error file=a::x");
+        assert_eq!(show("a ::warning::x"), "a \\u{3a}:warning::x");
+        assert_eq!(show("a ##[error]x"), "a #\\u{23}[error]x");
+        assert_eq!(show(":::"), "\\u{3a}::");
+        assert_eq!(show("arn:aws:iam::1:role/a"), "arn:aws:iam::1:role/a");
     }
 
     #[test]

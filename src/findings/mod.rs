@@ -5,11 +5,13 @@
 //! kind: `CONTRIBUTING.md`, "A finding kind".
 
 mod administrative_grant;
+mod changed_tool;
 mod coverage_gap;
 mod denied_attempts;
 mod escalation_path;
 mod expired_relationship;
 mod intent_drift;
+mod misleading_hint;
 mod never_used_identity;
 mod out_of_hours;
 mod out_of_scope_action;
@@ -18,7 +20,9 @@ mod shared;
 mod stale_credential;
 mod stale_identity;
 mod stale_permission;
+mod unapproved_destructive_tool;
 mod unexplained_activity;
+mod unused_agent_tool;
 mod unused_permission;
 mod unused_service;
 mod wildcard_grant;
@@ -103,11 +107,13 @@ impl Kind {
 /// The kinds, sorted by id.
 pub static KINDS: &[&Kind] = &[
     &administrative_grant::KIND,
+    &changed_tool::KIND,
     &coverage_gap::KIND,
     &denied_attempts::KIND,
     &escalation_path::KIND,
     &expired_relationship::KIND,
     &intent_drift::KIND,
+    &misleading_hint::KIND,
     &never_used_identity::KIND,
     &out_of_hours::KIND,
     &out_of_scope_action::KIND,
@@ -115,7 +121,9 @@ pub static KINDS: &[&Kind] = &[
     &stale_credential::KIND,
     &stale_identity::KIND,
     &stale_permission::KIND,
+    &unapproved_destructive_tool::KIND,
     &unexplained_activity::KIND,
+    &unused_agent_tool::KIND,
     &unused_permission::KIND,
     &unused_service::KIND,
     &wildcard_grant::KIND,

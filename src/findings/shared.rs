@@ -4,6 +4,7 @@ use super::{Proof, Subject};
 use crate::gap::{Analysis, IdentityGap, PermissionRow, Status, Violation};
 use crate::intent::{Facet, Spot};
 use crate::model::{AccessLevel, ActionId, Origin, Outcome, Str, UsageRow};
+use crate::platform::{ToolNote, ToolNoteKind};
 
 /// Names of actions.
 pub(super) fn names(analysis: &Analysis<'_>, actions: &[ActionId]) -> Vec<Str> {
@@ -37,6 +38,34 @@ pub(super) fn plural(count: u64, one: &str) -> String {
         None => format!("{one}s"),
     };
     format!("{count} {}", if count == 1 { one.to_string() } else { many })
+}
+
+/// Whether the identity is an AI agent: what it has are tools, and the kinds about tools speak of them.
+pub(super) fn is_agent(analysis: &Analysis<'_>, gap: &IdentityGap) -> bool {
+    &*analysis.identity(gap).platform == crate::platform::agent::ID
+}
+
+/// What is noted of tools, and the finding that it makes: title and remedy are the kind's.
+pub(super) fn tool_notes<'a>(
+    analysis: &'a Analysis<'_>,
+    kind: ToolNoteKind,
+) -> impl Iterator<Item = (&'a ToolNote, super::Draft)> {
+    analysis.tool_notes.iter().filter(move |note| note.kind == kind).map(|note| {
+        let proof = |place: &crate::model::Place| Proof {
+            side: "grant",
+            place: Some(*place),
+            config: None,
+            text: note.text.to_string(),
+        };
+        let draft = super::Draft {
+            subject: note.action.clone().into(),
+            title: note.action.to_string(),
+            actions: vec![note.action.clone()],
+            evidence: note.places.iter().map(proof).collect(),
+            ..super::Draft::default()
+        };
+        (note, draft)
+    })
 }
 
 /// Whether an action changes something.

@@ -1,6 +1,6 @@
 //! `unused-permission`: some of a service's granted actions are excess.
 
-use super::shared::{and_more, excess, excess_parts, names, push_unused};
+use super::shared::{and_more, excess, is_agent, names, push_unused};
 use super::{Kind, Sink};
 use crate::gap::{Analysis, IdentityGap};
 
@@ -14,6 +14,9 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+    if is_agent(analysis, gap) {
+        return;
+    }
     for part in excess(analysis, gap).into_iter().filter(|part| !part.is_whole) {
         let platform = &analysis.identity(gap).platform;
         let service = analysis.input.catalogue.service(platform, &part.service);

@@ -1,6 +1,6 @@
 //! `unused-service`: every granted action of a service is excess.
 
-use super::shared::{excess, names, push_unused};
+use super::shared::{excess, is_agent, names, push_unused};
 use super::{Kind, Sink};
 use crate::gap::{Analysis, IdentityGap};
 
@@ -14,6 +14,9 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+    if is_agent(analysis, gap) {
+        return;
+    }
     for part in excess(analysis, gap).into_iter().filter(|part| part.is_whole) {
         let names = names(analysis, &part.actions);
         let title = match names.as_slice() {

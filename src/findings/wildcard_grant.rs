@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::shared::{grant_proofs, manages};
+use super::shared::{grant_proofs, is_agent, manages};
 use super::{Draft, Kind, Severity, Sink};
 use crate::gap::{Analysis, IdentityGap};
 use crate::model::{ActionId, Str};
@@ -20,7 +20,8 @@ pub(super) static KIND: Kind = Kind {
 const SMALL_SERVICE: u64 = 3;
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
-    if gap.is_admin {
+    // Settings of agents can rarely limit a tool to resources: every tool would be wide.
+    if gap.is_admin || is_agent(analysis, gap) {
         return;
     }
     let mut whole: BTreeSet<Str> = BTreeSet::new();

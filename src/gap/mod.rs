@@ -4,6 +4,7 @@
 //! identities with equal attachments. Nothing here reads files or knows a platform's formats. What each status
 //! means: `docs/data-model.md`, "Status of a permission".
 
+pub mod fresh;
 pub mod observe;
 pub mod partial;
 mod row;
@@ -23,7 +24,7 @@ use crate::intent::{Config, Intent};
 use crate::model::{
     AccessLevel, ActionId, ActionSet, Claim, Credential, Identity, Label, Link, Str, Time, UsageRow,
 };
-use crate::platform::Evaluator;
+use crate::platform::{Evaluator, ToolNote};
 use observe::Observer;
 pub use row::{Advice, Counts, IdentityGap, PermissionRow, Reason, ScoreTerm, Status, Violation};
 
@@ -70,6 +71,8 @@ pub struct Input<'a> {
     pub window: Option<Window>,
     /// Age from which use is stale.
     pub stale_after_days: u32,
+    /// Grants that are new against an accepted state; none outside of the gate.
+    pub fresh: Option<&'a Fresh>,
 }
 
 /// What a run of the passes works on.
@@ -82,6 +85,7 @@ pub(crate) struct Frame<'a> {
     as_of: Option<Time>,
     window: Option<Window>,
     stale_after_days: u32,
+    fresh: Option<&'a Fresh>,
 }
 
 impl Frame<'_> {
@@ -113,6 +117,7 @@ pub fn run(input: &Input<'_>, judged: &[bool]) -> Vec<IdentityGap> {
         as_of: input.as_of,
         window: input.window,
         stale_after_days: input.stale_after_days,
+        fresh: input.fresh,
     };
     let ranges = usage_ranges(input.usage);
     let levels: Vec<(AccessLevel, ActionSet)> =
@@ -183,7 +188,8 @@ fn one(
         .filter(|_| identity.has_grant_evidence && is_judged)
         .map_or_else(Arc::default, |evaluator| evaluator.grants(identity, frame.catalogue));
     let uses = uses::Uses::collect(frame, range.clone());
-    let judge = status::Judge { frame, identity, intent, grants: &grants, uses: &uses };
+    let fresh = frame.fresh.map(|fresh| fresh.unobserved(number)).unwrap_or_default();
+    let judge = status::Judge { frame, identity, intent, grants: &grants, uses: &uses, fresh };
     let judged = if is_judged { judge.judge() } else { status::Judged::default() };
     let (counts, by_status) = count(&judged, &grants.actions, &uses);
     let (score, terms) = weights.score(&judged.rows, &grants);
@@ -284,6 +290,8 @@ pub struct Analysis<'a> {
     pub credentials: &'a [Credential],
     /// Links, sorted.
     pub links: &'a [Link],
+    /// Facts about tools, sorted.
+    pub tool_notes: &'a [ToolNote],
     /// Printed paths of the input files, by number.
     pub paths: &'a [String],
 }

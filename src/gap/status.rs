@@ -61,6 +61,8 @@ pub(super) struct Judge<'a> {
     pub(super) intent: Option<&'a Intent>,
     pub(super) grants: &'a GrantSet,
     pub(super) uses: &'a Uses,
+    /// Actions whose grant is new: their non-use says nothing.
+    pub(super) fresh: ActionSet,
 }
 
 impl Judge<'_> {
@@ -71,7 +73,7 @@ impl Judge<'_> {
         let groups = self.groups(&(granted | &used), &own);
         let mut judged = Judged::default();
         for group in groups.iter().filter(|group| group.is_enough) {
-            judged.observable |= &group.actions & granted;
+            judged.observable |= &(&group.actions & granted) - &self.fresh;
         }
         let observed: u64 =
             groups.iter().map(|group| group.actions.intersection_len(granted)).sum();
@@ -446,7 +448,9 @@ impl Judge<'_> {
             let group = group_of.get(&action).copied();
             let mut seen = group.map_or((0, false), |at| (groups[at].days, groups[at].is_enough));
             let mut basis = group;
-            if !seen.1 && has_limited {
+            let is_fresh = self.fresh.contains(action);
+            seen.1 &= !is_fresh;
+            if !seen.1 && has_limited && !is_fresh {
                 let limited = self.limited(action, &by);
                 if limited.is_enough {
                     (seen, basis) = ((limited.days, true), None);

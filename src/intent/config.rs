@@ -136,7 +136,11 @@ impl Config {
     pub fn settings(&self) -> Settings {
         let agent =
             |rule: &AgentRule| (rule.name.clone(), rule.paths.clone(), rule.servers.clone());
-        Settings { tools: self.tools.clone(), agents: self.agents.iter().map(agent).collect() }
+        Settings {
+            tools: self.tools.clone(),
+            agents: self.agents.iter().map(agent).collect(),
+            ..Settings::default()
+        }
     }
 
     /// Rank of a sensitivity, 0 for the least sensitive.

@@ -20,6 +20,7 @@ mod sections;
 pub mod select;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use check::{Breach, Facet, Intent, Judgement, Within};
 pub use config::{Config, Field, Spot, Window, parse};

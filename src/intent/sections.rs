@@ -13,7 +13,7 @@ use super::read::{Fields, Reader};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::{Glob, Str};
 
-const TOP: [&str; 10] = [
+const TOP: [&str; 11] = [
     "window",
     "stale_after",
     "identities",
@@ -22,12 +22,13 @@ const TOP: [&str; 10] = [
     "environments",
     "agents",
     "clusters",
+    "tools",
     "waivers",
     "gate",
 ];
 
 /// Names that a later version may give a meaning; until then they are errors that say so.
-const RESERVED: [&str; 2] = ["scopes", "tools"];
+const RESERVED: [&str; 1] = ["scopes"];
 
 /// Reads a configuration; see [`super::config::parse`].
 pub(super) fn read(text: &str, path: &str) -> Result<Config, Vec<Diagnostic>> {
@@ -111,6 +112,9 @@ fn read_top(fields: &Fields<'_>, reader: &mut Reader<'_>, config: &mut Config) {
     }
     if let Some(node) = section("clusters") {
         config.clusters = reader.each(node, "clusters", cluster).unwrap_or_default();
+    }
+    if let Some(node) = section("tools") {
+        config.tools = super::tools::section(reader, node);
     }
     if let Some(node) = section("waivers") {
         config.waivers = reader.each(node, "waivers", waiver).unwrap_or_default();

@@ -238,7 +238,7 @@ fn hours_that_cannot_hold_are_errors() {
 
 #[test]
 fn reserved_keys_say_that_they_are() {
-    let found = errors("tools: []\n");
+    let found = errors("scopes: []\n");
     assert!(found[0].message.contains("reserved"), "{}", found[0].message);
 }
 

@@ -23,7 +23,7 @@ pub use interval::Intervals;
 pub use link::Link;
 pub use pattern::Glob;
 pub use place::{At, FileId, Place};
-pub use settings::{Settings, ToolRule};
+pub use settings::{Settings, Side, ToolRule};
 pub use time::{Slot, Time};
 pub use usage::{Bounded, Outcome, ScopeSet, UsageRow};
 

@@ -2,6 +2,16 @@
 
 use super::{AccessLevel, Glob, Str};
 
+/// Which side of a change is read: a plan holds both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// What is granted once the change is made.
+    #[default]
+    After,
+    /// What is granted before it is made.
+    Before,
+}
+
 /// Settings of a run for the platforms.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
@@ -9,6 +19,8 @@ pub struct Settings {
     pub tools: Vec<ToolRule>,
     /// Names of agents: name, path globs, servers that only it uses.
     pub agents: Vec<(Str, Vec<Str>, Vec<Str>)>,
+    /// Which side of changes (plans) is read.
+    pub side: Side,
 }
 
 /// What an owner says of some tools.

@@ -29,7 +29,8 @@ use crate::model::{
 };
 
 /// The platforms, in the order in which reports list them.
-pub static PLATFORMS: &[&dyn Platform] = &[&aws::Aws, &kubernetes::Kubernetes, &generic::Generic];
+pub static PLATFORMS: &[&dyn Platform] =
+    &[&aws::Aws, &kubernetes::Kubernetes, &agent::Agent, &generic::Generic];
 
 /// Looks a platform up by its id.
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {

@@ -11,17 +11,101 @@ pub use crate::diagnostic::show as terminal;
 ///
 /// A cell that begins with `=`, `+`, `-`, `@`, tab or carriage return gets a leading `'`, since a spreadsheet
 /// would take it for a formula (OWASP, "CSV Injection"). Control characters are shown by their code, so that a
-/// row is a line and printing a file cannot steer a terminal.
+/// row is a line and printing a file cannot steer a terminal. A cell that begins with `::` gets a `'` too, and
+/// `##[` is shown by a code: printed in a pipeline, either may be a command ([`terminal`]).
 pub fn csv(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) || text.trim_start().starts_with("::") {
         out.push('\'');
     }
     for character in text.chars() {
         if character.is_control() {
             out.push_str(&terminal(character.encode_utf8(&mut [0; 4])));
+        } else if character == '[' && out.ends_with("##") {
+            out.push_str("\\u{5b}");
         } else {
             out.push(character);
+        }
+    }
+    out
+}
+
+/// Text in a plain message of SARIF.
+///
+/// A number in braces would be a placeholder and is doubled; a bracketed text before a parenthesis would be a link
+/// and is parted from it (SARIF 2.1.0, 3.11.5 and 3.11.6). Other braces stay single, as in the resources of
+/// policies: without arguments nothing reads them, and viewers print a doubled one as it is.
+pub fn sarif(text: &str) -> String {
+    let shown = terminal(text).replace("](", "] (");
+    let mut out = String::with_capacity(shown.len());
+    let mut rest = shown.as_str();
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        let inside = from.strip_prefix('{').unwrap_or_default();
+        let digits = inside.bytes().take_while(u8::is_ascii_digit).count();
+        out.push_str(before);
+        match inside.split_at_checked(digits) {
+            Some((number, after)) if digits > 0 && after.starts_with('}') => {
+                let _ = write!(out, "{{{{{number}}}}}");
+                rest = after.strip_prefix('}').unwrap_or_default();
+            }
+            _ => {
+                out.push('{');
+                rest = inside;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Text in XML, between tags or in an attribute between double quotes.
+///
+/// What XML 1.0 does not allow at all (2.2, "Char") is shown by its code, as on a terminal; `>` is a reference too,
+/// since `]]>` may not stand in text (2.4).
+pub fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in terminal(text).chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Lines in XML, between tags.
+pub fn xml_lines<T: AsRef<str>>(lines: &[T]) -> String {
+    lines.iter().map(|line| xml(line.as_ref())).collect::<Vec<_>>().join("\n")
+}
+
+/// Text after the second `::` of a workflow command (GitHub Docs, "Workflow commands for GitHub Actions": `%`, and
+/// line breaks, of which [`terminal`] leaves none).
+pub fn workflow_text(text: &str) -> String {
+    terminal(text).replace('%', "%25")
+}
+
+/// A property of a workflow command, in which `:` and `,` have a meaning too.
+pub fn workflow_property(text: &str) -> String {
+    workflow_text(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// A path as a property of a workflow command. It must stay the file's name, so letters of every script are kept.
+pub fn workflow_path(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for character in path.chars() {
+        let mut bytes = [0; 4];
+        let text: &str = character.encode_utf8(&mut bytes);
+        match character {
+            '%' | ':' | ',' => {
+                let _ = write!(out, "%{:02X}", u32::from(character));
+            }
+            other if other.is_alphanumeric() => out.push(other),
+            _ => out.push_str(&terminal(text)),
         }
     }
     out

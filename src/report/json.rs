@@ -59,6 +59,31 @@ impl Format for Json {
     }
 }
 
+/// Writes a value on one line.
+fn to_writer<T: Serialize>(out: &mut dyn io::Write, value: &T) -> io::Result<()> {
+    Ok(value.serialize(&mut serde_json::Serializer::with_formatter(out, Harmless))?)
+}
+
+/// As compact as it gets, but without `##[` in it: a pipeline that prints it takes that for a command wherever it
+/// stands in a line (actions/runner, `ActionCommand.cs`).
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut parts = fragment.split("##[");
+        out.write_all(parts.next().unwrap_or_default().as_bytes())?;
+        for part in parts {
+            out.write_all(b"##\\u005b")?;
+            out.write_all(part.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
 /// An object that is being written.
 struct Object<'a> {
     out: &'a mut dyn io::Write,
@@ -74,14 +99,14 @@ impl Object<'_> {
 
     fn field<T: Serialize>(&mut self, name: &str, value: &T) -> io::Result<()> {
         self.name(name)?;
-        Ok(serde_json::to_writer(&mut *self.out, value)?)
+        to_writer(&mut *self.out, value)
     }
 
     fn list<T: Serialize>(&mut self, name: &str, values: &[T]) -> io::Result<()> {
         self.name(name)?;
         for (at, value) in values.iter().enumerate() {
             self.out.write_all(if at == 0 { b"[\n" } else { b",\n" })?;
-            serde_json::to_writer(&mut *self.out, value)?;
+            to_writer(&mut *self.out, value)?;
         }
         self.out.write_all(if values.is_empty() { b"[]" } else { b"\n]" })
     }

@@ -4,26 +4,35 @@
 //! knows no command line. Columns are defined once, in [`columns`], for every format that has tables. Adding a
 //! format: `CONTRIBUTING.md`, "A report format".
 
+pub mod annotations;
 pub mod build;
 pub mod columns;
+pub mod comment;
 pub mod csv;
 pub mod escape;
 pub mod explain;
 pub mod filter;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod model;
+pub mod pipeline;
+pub mod sarif;
 pub mod schema;
 mod summary;
 pub mod terminal;
 mod words;
 
 #[cfg(test)]
+mod pipeline_tests;
+#[cfg(test)]
 mod tests;
 
 use std::io;
 
 use model::Report;
+
+use crate::findings::Severity;
 
 /// A way to write a report.
 pub trait Format: Sync {
@@ -39,11 +48,25 @@ pub trait Format: Sync {
     ///
     /// What the writer says; a format has no errors of its own.
     fn write(&self, report: &Report, view: &View, out: &mut dyn io::Write) -> io::Result<()>;
+
+    /// What [`Format::write`] leaves out since whoever takes the file takes no more, in sentences; for standard
+    /// error. Most formats leave out nothing.
+    fn left_out(&self, _report: &Report, _view: &View) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The formats of this version, the default first.
-pub static FORMATS: &[&dyn Format] =
-    &[&terminal::Terminal, &csv::Csv, &markdown::Markdown, &json::Json];
+pub static FORMATS: &[&dyn Format] = &[
+    &terminal::Terminal,
+    &csv::Csv,
+    &markdown::Markdown,
+    &json::Json,
+    &sarif::Sarif,
+    &junit::Junit,
+    &annotations::Annotations,
+    &comment::Comment,
+];
 
 /// Looks a format up by its id.
 pub fn by_id(id: &str) -> Option<&'static dyn Format> {
@@ -122,6 +145,10 @@ pub struct View {
     pub command_paths: Vec<String>,
     /// The filters that are on, as options: `--owner data-team` ([`filter::Filter::words`]).
     pub filters: Vec<String>,
+    /// Severity from which a new finding fails a check; formats for pipelines mark those.
+    pub fail_on: Severity,
+    /// The repository, for formats for pipelines, whose places are relative to its root.
+    pub repository: Option<pipeline::Repository>,
 }
 
 impl Default for View {
@@ -135,6 +162,8 @@ impl Default for View {
             expand: false,
             command_paths: Vec::new(),
             filters: Vec::new(),
+            fail_on: Severity::High,
+            repository: None,
         }
     }
 }

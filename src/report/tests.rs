@@ -12,17 +12,17 @@ use crate::intent::Facet;
 use crate::model::{Str, Time};
 
 /// What a hostile name holds: an escape, an override, a break, Markdown, HTML, a formula, a wide letter.
-const HOSTILE: &str = "=agent\u{1b}[31m\u{202e}\n|`</code>[x](http://y)<b>部";
+pub(super) const HOSTILE: &str = "=agent\u{1b}[31m\u{202e}\n|`</code>[x](http://y)<b>部";
 
-fn stamp(text: &str) -> Stamp {
+pub(super) fn stamp(text: &str) -> Stamp {
     Stamp(Time::parse(text).unwrap_or_default())
 }
 
-fn strs(texts: &[&str]) -> Vec<Str> {
+pub(super) fn strs(texts: &[&str]) -> Vec<Str> {
     texts.iter().map(|text| (*text).into()).collect()
 }
 
-fn identity(id: &str, name: &str, statuses: &[(Status, u64)]) -> IdentityOut {
+pub(super) fn identity(id: &str, name: &str, statuses: &[(Status, u64)]) -> IdentityOut {
     let by_status: BTreeMap<Status, u64> = statuses.iter().copied().collect();
     let of = |status: Status| by_status.get(&status).copied().unwrap_or(0);
     let granted = [Status::Used, Status::OutOfScope, Status::Drift, Status::Stale, Status::Excess];
@@ -191,7 +191,12 @@ fn folded(name: &str, label: &str) -> IdentityOut {
     one
 }
 
-fn finding(fingerprint: &str, severity: Severity, kind: &str, identity: &str) -> FindingOut {
+pub(super) fn finding(
+    fingerprint: &str,
+    severity: Severity,
+    kind: &str,
+    identity: &str,
+) -> FindingOut {
     FindingOut {
         fingerprint: fingerprint.into(),
         kind: kind.into(),
@@ -267,7 +272,7 @@ fn summary() -> Summary {
     }
 }
 
-fn estate() -> Report {
+pub(super) fn estate() -> Report {
     let worker = worker();
     let findings = vec![
         finding("5e0c91b7d2a4f306", Severity::Critical, "out-of-scope-action", HOSTILE),
@@ -375,7 +380,7 @@ fn view(table: TableKind, width: usize) -> View {
     View { table, width, command_paths: vec!["demo".to_string()], ..View::default() }
 }
 
-fn written(format: &str, report: &Report, view: &View) -> String {
+pub(super) fn written(format: &str, report: &Report, view: &View) -> String {
     let mut out = Vec::new();
     by_id(format).expect("known").write(report, view, &mut out).expect("a vector takes all");
     String::from_utf8(out).expect("UTF-8")
@@ -397,7 +402,7 @@ fn without_color(text: &str) -> String {
 #[test]
 fn formats_have_unique_ids_and_extensions() {
     let ids: Vec<&str> = FORMATS.iter().map(|format| format.id()).collect();
-    assert_eq!(ids, ["table", "csv", "markdown", "json"]);
+    assert_eq!(ids, ["table", "csv", "markdown", "json", "sarif", "junit", "github", "comment"]);
     let mut extensions: Vec<&str> =
         FORMATS.iter().flat_map(|format| format.extensions()).copied().collect();
     let number = extensions.len();

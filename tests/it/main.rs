@@ -8,6 +8,7 @@ mod common;
 mod demo;
 mod determinism;
 mod evaluator;
+mod gate;
 mod real_aws;
 mod slow_evaluator;
 mod structure;

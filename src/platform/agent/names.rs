@@ -25,6 +25,59 @@ pub fn own(tool: &str, method: Option<&str>) -> String {
     }
 }
 
+/// The action of a tool as a client calls it: `mcp__KEY__tool` is a server's (Claude Code documentation, "Configure
+/// permissions"), anything else the product's own.
+pub fn of_call(name: &str) -> String {
+    match name.strip_prefix("mcp__").and_then(|rest| rest.split_once("__")) {
+        Some((server, tool)) if !server.is_empty() && !tool.is_empty() => mcp(server, tool, None),
+        _ => own(name, None),
+    }
+}
+
+/// The action of a tool as Gemini CLI calls it: `mcp_KEY_tool`. A key may hold `_`, so the longest known key that
+/// fits is taken, else what stands before the first `_` (google-gemini/gemini-cli `docs/tools/mcp-server.md`).
+pub fn of_gemini_call(name: &str, keys: &[Str]) -> String {
+    let Some(rest) = name.strip_prefix("mcp_").filter(|rest| !rest.starts_with('_')) else {
+        return of_call(name);
+    };
+    let tool_of = |key: &Str| rest.strip_prefix(&**key).and_then(|rest| rest.strip_prefix('_'));
+    let known = keys.iter().filter(|key| tool_of(key).is_some()).max_by_key(|key| key.len());
+    if let Some((key, tool)) = known.and_then(|key| Some((key, tool_of(key)?))) {
+        return mcp(key, tool, None);
+    }
+    match rest.split_once('_') {
+        Some((server, tool)) if !server.is_empty() && !tool.is_empty() => mcp(server, tool, None),
+        _ => own(name, None),
+    }
+}
+
+/// An action without what stands behind `#`: the tool's own action.
+pub fn tool_of(action: &str) -> &str {
+    action.split_once('#').map_or(action, |(tool, _)| tool)
+}
+
+/// The words of a tool's name, in lower case: split at `_ - . /` and space, and where a capital follows a small letter.
+pub fn words(name: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut word = String::new();
+    let mut before = ' ';
+    for now in name.chars() {
+        let is_gap = matches!(now, '_' | '-' | '.' | '/' | ' ' | ':');
+        let is_hump = now.is_ascii_uppercase() && before.is_ascii_lowercase();
+        if (is_gap || is_hump) && !word.is_empty() {
+            out.push(std::mem::take(&mut word));
+        }
+        if !is_gap {
+            word.push(now.to_ascii_lowercase());
+        }
+        before = now;
+    }
+    if !word.is_empty() {
+        out.push(word);
+    }
+    out
+}
+
 /// The service that an action belongs to: its server, or `agent` for a product's own tools.
 pub fn service(action: &str) -> &str {
     match action.strip_prefix("mcp:").and_then(|rest| rest.split_once('/')) {
@@ -36,6 +89,16 @@ pub fn service(action: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_are_named_by_server_and_tool() {
+        assert_eq!(of_call("mcp__github__get_issue"), "mcp:github/get_issue");
+        assert_eq!(of_call("Bash"), "agent:Bash");
+        assert_eq!(of_gemini_call("mcp_my_srv_get_it", &["my_srv".into()]), "mcp:my_srv/get_it");
+        assert_eq!(of_gemini_call("mcp_srv_get_it", &[]), "mcp:srv/get_it");
+        assert_eq!(words("API-getBlock_children"), ["api", "get", "block", "children"]);
+        assert_eq!(tool_of("agent:Bash#git push"), "agent:Bash");
+    }
 
     #[test]
     fn the_service_is_the_server() {

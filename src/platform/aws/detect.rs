@@ -133,16 +133,16 @@ fn document(keys: &Keys<'_, '_>, value: &Value<'_>) -> Option<Detected> {
         let ours = keys.text("Collector")? == "authgap evidence aws";
         return ours.then(|| sure(&kinds::COLLECTION)).flatten();
     }
-    if keys.has("format_version") && keys.any(&["planned_values", "resource_changes"]) {
+    let plan = ["planned_values", "resource_changes", "values", "terraform_version"];
+    if keys.has("format_version") && keys.any(&plan) {
         return sure(&kinds::TERRAFORM_PLAN);
     }
-    let templated = keys.get("Resources").and_then(|all| {
-        let (_, resource) = all.members().next()?;
-        resource.get("Type")?.string()
+    // The first may be of a kind of its owner's.
+    let is_templated = keys.get("Resources").is_some_and(|all| {
+        let kinds = all.members().filter_map(|(_, resource)| resource.get("Type")?.string());
+        kinds.take(20).any(|kind| kind.starts_with("AWS::"))
     });
-    if keys.has("AWSTemplateFormatVersion")
-        || templated.is_some_and(|kind| kind.starts_with("AWS::"))
-    {
+    if keys.has("AWSTemplateFormatVersion") || is_templated {
         return sure(&kinds::CLOUDFORMATION);
     }
     None
@@ -397,8 +397,25 @@ fn text(sample: &Sample<'_>) -> Option<Detected> {
     if (has("_raw") || has("@message")) && of_record {
         return found(&kinds::CLOUDTRAIL, 85);
     }
-    let is_template = head.lines().any(|line| line.starts_with("AWSTemplateFormatVersion"));
-    is_template.then(|| sure(&kinds::CLOUDFORMATION)).flatten()
+    is_template(&head).then(|| sure(&kinds::CLOUDFORMATION)).flatten()
+}
+
+/// Whether a text is a template in YAML: its version, or resources of AWS's types at its top.
+fn is_template(head: &str) -> bool {
+    let unquoted = |line: &str, key: &str| {
+        let line = line.trim_start_matches(['"', '\'']);
+        line.strip_prefix(key)
+            .is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+    };
+    let has = |key: &str| head.lines().any(|line| unquoted(line, key));
+    let is_kind = |line: &str| {
+        let line = line.trim_start();
+        let kind = unquoted(line, "Type").then(|| line.split_once(':')).flatten();
+        kind.is_some_and(|(_, kind)| {
+            kind.trim_start().trim_start_matches(['"', '\'']).starts_with("AWS::")
+        })
+    };
+    has("AWSTemplateFormatVersion") || (has("Resources") && head.lines().any(is_kind))
 }
 
 #[cfg(test)]

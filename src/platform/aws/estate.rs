@@ -15,7 +15,8 @@ use super::evaluator::{AwsEvaluator, Subject};
 use super::identities::{self, Signs};
 use super::organisation::{Guardrails, guardrails};
 use super::policy::{Bound, Caller, CallerKind, Limit};
-use super::{coverage, documents, managed};
+use super::{change, coverage, documents, managed};
+use crate::model::settings::Side;
 use crate::model::{
     Credential, Hole, HoleKind, Identity, IdentityKind, Label, Layer, Outcome, Place, Str,
 };
@@ -35,6 +36,7 @@ impl Estate for AwsEstate {
     }
 
     fn finish(&mut self, logs: &LogSummary, tables: &mut Tables) {
+        change::join::join(&mut self.evidence, logs);
         let alone = join_roles(&mut self.evidence);
         self.truncated();
         self.organisation(&alone);
@@ -67,7 +69,9 @@ impl Estate for AwsEstate {
             Some(id) => id.clone(),
             None => canonical(&self.evidence, text),
         };
+        let gone = &self.evidence.changes.gone;
         let entities = self.evidence.entities.iter().chain(&alone);
+        let entities = entities.filter(|entity| !gone.contains(&entity.arn));
         let mut links: Vec<_> =
             entities.flat_map(|entity| identities::links(entity, &resolve)).collect();
         links.sort_unstable();
@@ -87,6 +91,13 @@ impl Estate for AwsEstate {
 }
 
 impl AwsEstate {
+    /// An empty estate that reads one side of changes.
+    pub fn new(side: Side) -> AwsEstate {
+        let mut estate = AwsEstate::default();
+        estate.evidence.changes.side = side;
+        estate
+    }
+
     /// Notes exports that say that more follows, where nothing does.
     fn truncated(&mut self) {
         let folder = |file: u32| {
@@ -155,13 +166,18 @@ impl AwsEstate {
         accounts.extend(organisation.parents.keys().filter(|id| is_account(id)).cloned());
         accounts.extend(organisation.management.clone());
         let mut rows = Vec::with_capacity(self.evidence.entities.len());
-        let described = self.evidence.entities.iter().map(|entity| (entity, true));
+        let gone = &self.evidence.changes.gone;
+        let stays = |entity: &&Entity| !gone.contains(&entity.arn);
+        let described = self.evidence.entities.iter().filter(stays).map(|entity| (entity, true));
         let named = alone.iter().map(|entity| (entity, false));
         let mut told = HashSet::new();
         for (entity, has_grants) in described.chain(named) {
             let sign = signs.get(&entity.arn).copied().unwrap_or_default();
             let mut row = identities::identity(entity, sign, &accounts);
             row.has_grant_evidence = has_grants;
+            if let Some(name) = self.evidence.changes.stand_ins.get(&entity.arn) {
+                (row.kind, row.name) = (IdentityKind::Other, name.clone());
+            }
             if let LastUse::At(time) = entity.last_use {
                 row.last_used = Some(time);
             }
@@ -424,12 +440,12 @@ impl Collect<'_> {
     fn attached(&mut self, attached: &[Str], group: Option<&Str>) {
         for arn in attached {
             match find(self.evidence, arn) {
-                Ok((name, bound)) => {
+                Ok((_, bound)) => {
                     let is_known = self
                         .subject
                         .bounds
                         .iter()
-                        .any(|known| known.name == name && known.via.as_ref() == group);
+                        .any(|known| known.name == bound.name && known.via.as_ref() == group);
                     if !is_known {
                         self.subject.bounds.push(Bound { via: group.cloned(), ..bound });
                     }
@@ -472,7 +488,10 @@ fn find(evidence: &Evidence, arn: &Str) -> Result<(Str, Bound), String> {
             arn.clone(),
             Bound {
                 policy: document.clone(),
-                name: arn.clone(),
+                name: match evidence.changes.addresses.get(arn) {
+                    Some(address) => format!("{arn} at {address}").into(),
+                    None => arn.clone(),
+                },
                 layer: Layer::Identity,
                 level: None,
                 via: None,

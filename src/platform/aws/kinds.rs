@@ -63,11 +63,9 @@ kinds! {
     REFUSED = ("aws-refused", "calls that the evidence script was refused",
         Role::LeftOut("it names what is missing and holds no evidence"));
     /// `terraform show -json`.
-    TERRAFORM_PLAN = ("aws-terraform-plan", "Terraform plan",
-        Role::LeftOut("recognised, not read yet"));
+    TERRAFORM_PLAN = ("aws-terraform-plan", "Terraform plan", Role::Document);
     /// A CloudFormation template.
-    CLOUDFORMATION = ("aws-cloudformation", "CloudFormation template",
-        Role::LeftOut("recognised, not read yet"));
+    CLOUDFORMATION = ("aws-cloudformation", "CloudFormation template", Role::Document);
 }
 
 #[cfg(test)]

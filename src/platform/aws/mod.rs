@@ -1,9 +1,10 @@
 //! The AWS platform: IAM exports, reports, organisation policies and CloudTrail.
 //!
-//! [`kinds`] lists the files, [`detect`] tells them apart, [`documents`] reads them, [`estate`] joins them,
-//! [`policy`] evaluates, `trail` reads events. What an action's log class is says [`classes`].
+//! [`kinds`] lists the files, [`detect`] tells them apart, [`documents`] reads them, [`change`] what is not made
+//! yet, [`estate`] joins them, [`policy`] evaluates, `trail` reads events. What an action's log class is says [`classes`].
 
 mod arn;
+mod change;
 mod claims;
 pub mod classes;
 mod coverage;
@@ -54,8 +55,8 @@ impl Platform for Aws {
         Catalogue::aws()
     }
 
-    fn estate(&self, _: &Arc<Settings>) -> Box<dyn Estate> {
-        Box::new(estate::AwsEstate::default())
+    fn estate(&self, settings: &Arc<Settings>) -> Box<dyn Estate> {
+        Box::new(estate::AwsEstate::new(settings.side))
     }
 
     fn events(&self, kind: &Kind, _: &Arc<Settings>) -> Option<Arc<dyn EventFormat>> {

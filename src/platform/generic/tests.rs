@@ -203,11 +203,13 @@ fn the_shared_tables_yield_the_expected_statuses() {
         catalogue: &catalogue,
         evaluators: &[(ID.into(), evaluator)].into(),
         escalation: &crate::catalogue::risk::EscalationIndex::default(),
+        fresh: None,
         intents: &[],
         config: &crate::intent::Config::default(),
         as_of: Some(as_of),
         window: Some(gap::Window { from: as_of.plus_days(-90), to: as_of }),
         stale_after_days: 90,
+        fresh: None,
     };
     let mut found: Vec<(String, String, String)> = Vec::new();
     for one in gap::run(&input, &[true; 4]) {

@@ -353,7 +353,7 @@ fn accounts(users: &[Entity], roles: &[Entity]) -> Vec<Str> {
 }
 
 /// Adds an entity, unless it is already there.
-fn add_entity(evidence: &mut Evidence, entity: Entity) {
+pub(crate) fn add_entity(evidence: &mut Evidence, entity: Entity) {
     let at = Some(entity.place);
     if let Some(known) = evidence.by_arn.get(&entity.arn) {
         let known = evidence.entities.get(*known);

@@ -26,9 +26,11 @@ use self::organization::Organisation;
 use self::pool::Pool;
 use self::resource::ResourcePolicy;
 use self::trails::Trails;
+use super::change::{self, Changes};
 use super::kinds;
 use super::scan::Value;
 use crate::model::place::LineIndex;
+use crate::model::settings::Side;
 use crate::model::{FileId, Place, Str, Time};
 use crate::platform::{Document, Intake, Kind};
 
@@ -77,6 +79,8 @@ pub(crate) struct Evidence {
     pub(crate) collections: Vec<(String, Option<Time>, Option<Time>)>,
     /// Paths of the files read, for messages and for names that say whose a file is.
     pub(crate) paths: BTreeMap<FileId, String>,
+    /// Changes that are not made yet.
+    pub(crate) changes: Changes,
     /// Facts that concern several files.
     pub(crate) notes: Vec<(Option<Place>, String)>,
 }
@@ -168,7 +172,7 @@ fn flatten<'a>(value: Value<'a>, depth: usize, pages: &mut Vec<Value<'a>>) {
     }
 }
 
-/// Reads one document.
+/// Reads one document. Of a change the wanted side.
 pub(crate) fn read(
     evidence: &mut Evidence,
     kind: &'static Kind,
@@ -183,6 +187,19 @@ pub(crate) fn read(
     }
     if kind == &kinds::CREDENTIAL_REPORT {
         credentials::read_report(evidence, &source, intake);
+        return;
+    }
+    if kind == &kinds::TERRAFORM_PLAN {
+        change::terraform::read(evidence, &source, intake);
+        return;
+    }
+    if kind == &kinds::CLOUDFORMATION {
+        if evidence.changes.side == Side::Before {
+            intake.skipped(1);
+            intake.note("a template does not say what was before it");
+            return;
+        }
+        change::template::read(evidence, &source, intake);
         return;
     }
     let pages = source.pages();

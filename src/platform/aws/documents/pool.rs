@@ -4,6 +4,7 @@
 //! that `+` stands for itself: IAM API Reference, PolicyDetail); some tools store a JSON string.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -109,9 +110,7 @@ impl Pool {
                         PolicyDocument::Parsed(policy.clone())
                     }
                     Some(Err(error)) => {
-                        let start = offset(source, raw);
-                        let is_direct = raw.get().starts_with('{');
-                        let at = start + if is_direct { error.offset } else { 0 };
+                        let at = offset(source, raw) + error.offset;
                         intake.reject(source.place(at), format!("{name}: {}", error.reason));
                         PolicyDocument::Broken(error.reason.as_str().into())
                     }
@@ -139,12 +138,19 @@ impl Pool {
             if let Some(parsed) = self.known.get(&digest) {
                 return (digest, parsed.clone());
             }
-            let place_of =
-                |inner: usize| Some(source.place(at + if text.is_direct { inner } else { 0 }));
-            let parsed = Policy::parse_shared(&text.text, &place_of, interner).map(Arc::new);
+            let written = Written::new(raw.get(), text.form);
+            let place_of = |inner: usize| Some(source.place(at + written.offset(inner)));
+            let parsed = Policy::parse_shared(&text.text, &place_of, interner)
+                .map(Arc::new)
+                .map_err(|error| PolicyError { offset: written.offset(error.offset), ..error });
             (digest, parsed)
         };
         distinct.par_iter().map_init(Interner::default, one).collect()
+    }
+
+    /// Adds a policy that was parsed elsewhere, for [`Pool::policies`]. Of equal texts the first stays.
+    pub(crate) fn add(&mut self, text: &str, policy: &Arc<Policy>) {
+        self.known.entry(digest(text)).or_insert_with(|| Ok(policy.clone()));
     }
 
     /// All policies that could be parsed, in no order.
@@ -172,26 +178,102 @@ fn digest(text: &str) -> [u8; 32] {
 /// A document's JSON text.
 struct Text<'a> {
     text: Cow<'a, str>,
-    /// Whether it lies in the file as it is, so that offsets in it are offsets in the file.
-    is_direct: bool,
+    form: Form,
+}
+
+/// How a document lies in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As it is.
+    Plain,
+    /// In a JSON string.
+    Quoted,
+    /// Percent-encoded, in a JSON string.
+    Encoded,
+}
+
+/// Finds offsets of a document's text in what is written in the file.
+///
+/// It walks on from the last offset that was asked for, since readers ask in ascending order.
+struct Written<'a> {
+    raw: &'a [u8],
+    form: Form,
+    /// An offset in the text, and where it is in the file.
+    last: Cell<(usize, usize)>,
+}
+
+impl<'a> Written<'a> {
+    fn new(raw: &'a str, form: Form) -> Written<'a> {
+        Written { raw: raw.as_bytes(), form, last: Cell::new((0, 1)) }
+    }
+
+    fn offset(&self, wanted: usize) -> usize {
+        if self.form == Form::Plain {
+            return wanted;
+        }
+        let (mut inner, mut outer) = self.last.get();
+        if inner > wanted {
+            (inner, outer) = (0, 1);
+        }
+        while inner < wanted && outer < self.raw.len() {
+            let (read, made) = self.step(outer);
+            if inner + made > wanted {
+                break;
+            }
+            (inner, outer) = (inner + made, outer + read);
+        }
+        self.last.set((inner, outer));
+        outer
+    }
+
+    /// Bytes that one character takes in the file, and in the text.
+    fn step(&self, at: usize) -> (usize, usize) {
+        let byte = |at: usize| self.raw.get(at).copied().unwrap_or_default();
+        match (byte(at), self.form) {
+            (b'%', Form::Encoded) => (3, 1),
+            (b'\\', _) if byte(at + 1) != b'u' => (2, 1),
+            (b'\\', _) => {
+                let digits = self.raw.get(at + 2..at + 6).unwrap_or_default();
+                let digits = std::str::from_utf8(digits).unwrap_or_default();
+                match u32::from_str_radix(digits, 16).unwrap_or_default() {
+                    // Two surrogates are one character of four bytes.
+                    0xD800..=0xDBFF => (12, 4),
+                    code => (6, char::from_u32(code).map_or(3, char::len_utf8)),
+                }
+            }
+            _ => (1, 1),
+        }
+    }
+}
+
+/// Parses one document where it lies, with the places of its statements, though an equal text is known.
+///
+/// # Errors
+/// The offset from the beginning of `raw`, and what is wrong.
+pub(crate) fn parse_here(source: &Source<'_>, raw: &RawValue) -> Result<Policy, (usize, String)> {
+    let at = offset(source, raw);
+    let text = text(raw).map_err(|error| (error.offset, error.reason))?;
+    let written = Written::new(raw.get(), text.form);
+    let place_of = |inner: usize| Some(source.place(at + written.offset(inner)));
+    Policy::parse(&text.text, &place_of)
+        .map_err(|error| (written.offset(error.offset), error.reason))
 }
 
 fn text(raw: &RawValue) -> Result<Text<'_>, PolicyError> {
     let json = raw.get();
     if json.starts_with('{') {
-        return Ok(Text { text: Cow::Borrowed(json), is_direct: true });
+        return Ok(Text { text: Cow::Borrowed(json), form: Form::Plain });
     }
     let refuse = |reason: &str| PolicyError { offset: 0, reason: reason.to_string() };
     let inner: String = serde_json::from_str(json)
         .map_err(|_| refuse("a policy document is an object or a string"))?;
     let is_json = inner.trim_start().starts_with('{');
-    let text = if is_json {
-        inner
-    } else {
-        percent_decoded(&inner)
-            .ok_or_else(|| refuse("the policy is neither JSON nor URL-encoded"))?
-    };
-    Ok(Text { text: Cow::Owned(text), is_direct: false })
+    if is_json {
+        return Ok(Text { text: Cow::Owned(inner), form: Form::Quoted });
+    }
+    let text = percent_decoded(&inner)
+        .ok_or_else(|| refuse("the policy is neither JSON nor URL-encoded"))?;
+    Ok(Text { text: Cow::Owned(text), form: Form::Encoded })
 }
 
 /// Decodes `%XX`; `None` if an escape is broken, or the bytes are no UTF-8.

@@ -71,8 +71,11 @@ pub(super) fn read(
             add(evidence, resource, Some(document), place);
         }
         None if document.policy().is_some_and(|policy| is_identity_policy(policy)) => {
-            intake.skipped(1);
-            intake.note("no evidence attaches this policy to an identity: it grants nothing");
+            intake.used(1);
+            intake.note(
+                "no evidence attaches this policy to an identity: it is judged alone where nothing else grants, else it grants nothing",
+            );
+            evidence.changes.alone.push((source.path.to_string(), document, place));
         }
         None => {
             intake.skipped(1);

@@ -283,9 +283,9 @@ fn resource_policies_are_found_in_every_wrapper() {
 }
 
 #[test]
-fn a_policy_alone_grants_nothing_and_says_so() {
+fn a_policy_that_nothing_attaches_says_so() {
     let run = run(&[("policy.json", POLICY)]);
-    assert_eq!(run.intakes[0].used, 0);
+    assert_eq!(run.intakes[0].used, 1);
     assert!(run.notes().contains("no evidence attaches this policy"));
 }
 

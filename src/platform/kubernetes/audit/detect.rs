@@ -10,7 +10,7 @@ use super::wrapped::{KEYS, is_yaml, lenient};
 const LOOKED_AT: usize = 20;
 
 /// How deep wrappings are followed.
-const DEPTH: usize = 8;
+const DEPTH: usize = 16;
 
 /// What kind of audit log a file is; `None` if it is none.
 pub fn detect(sample: &Sample<'_>) -> Option<Detected> {

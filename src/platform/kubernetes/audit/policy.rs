@@ -321,7 +321,15 @@ impl Seen {
         }
     }
 
-    fn all(self) -> Observability {
+    fn all(mut self) -> Observability {
+        let whole: Vec<String> =
+            self.unlogged.iter().filter(|place| place.ends_with("/*")).cloned().collect();
+        self.unlogged.retain(|place| {
+            let is_within = |all: &String| {
+                all != place && all.strip_suffix('*').is_some_and(|start| place.starts_with(start))
+            };
+            !whole.iter().any(is_within)
+        });
         match (self.logged, self.received, self.unlogged.is_empty()) {
             (0, 0, _) => Observability::NotLogged,
             (_, 0, true) => Observability::Logged,

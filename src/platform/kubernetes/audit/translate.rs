@@ -221,7 +221,9 @@ impl Work {
         } else if key.has(flag::MAY_HAVE_CREATED) && request.subresource.is_empty() {
             add(create, Outcome::Undetermined);
         }
-        let is_write = matches!(request.verb, "create" | "update" | "patch");
+        // A refusal that the message names says more.
+        let is_open = key.get(Part::Refused).is_empty();
+        let is_write = matches!(request.verb, "create" | "update" | "patch") && is_open;
         match (request.group, request.resource, request.subresource) {
             // By WebSocket: servers from 1.35 on check create too (KEP-4006).
             ("", "pods", "exec" | "attach" | "portforward") if request.verb == "get" => {

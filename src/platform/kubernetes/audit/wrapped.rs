@@ -25,7 +25,7 @@ use crate::platform::json::{self, Items, Members};
 use super::columns;
 
 /// How deep wrappings within wrappings are followed.
-const DEPTH: usize = 10;
+const DEPTH: usize = 16;
 
 /// Keys under which a record may lie, in the order in which they are tried.
 pub(super) const KEYS: &[&str] = &[
@@ -238,7 +238,10 @@ fn lines(text: &[u8], out: &mut Out<'_>) {
             continue;
         }
         let start = if line.first() == Some(&b'[') { Some(0) } else { memchr::memchr(b'{', line) };
-        let body = line.get(start.unwrap_or(0)..).unwrap_or_default();
+        let Some(body) = start.and_then(|start| line.get(start..)) else {
+            out.record(line);
+            continue;
+        };
         let mut items = Items::of_text(body);
         for item in items.by_ref() {
             if matches!(item.first(), Some(b'{' | b'[')) {

@@ -70,9 +70,6 @@ fn events_end_as_the_table_has_it() {
             format!(
                 "out-06 {api} k8s:escalate:rbac.authorization.k8s.io/roles shop/* denied inferred x1"
             ),
-            format!(
-                "out-06 {api} k8s:escalate:rbac.authorization.k8s.io/roles shop/* undetermined inferred x1"
-            ),
             format!("out-21 {api} k8s:impersonate:core/users /bob denied inferred x1"),
             format!("out-22 {api} k8s:impersonate:core/users /alice inferred x1"),
             format!("out-24 {api} k8s:create:core/configmaps shop/* inferred x1"),
