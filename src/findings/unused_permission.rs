@@ -1,6 +1,6 @@
 //! `unused-permission`: some of a service's granted actions are excess.
 
-use super::shared::{and_more, excess, is_agent, names, push_unused};
+use super::shared::{and_more, excess, excess_parts, is_agent, names, push_unused};
 use super::{Kind, Sink};
 use crate::gap::{Analysis, IdentityGap};
 
@@ -14,6 +14,11 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+    for part in excess_parts(analysis, gap) {
+        let title = format!("{} on {}", part.service, and_more(&part.resources));
+        let remedy = format!("take {} out of the grant's resources", and_more(&part.resources));
+        push_unused(analysis, gap, sink, part, (title, remedy));
+    }
     if is_agent(analysis, gap) {
         return;
     }
@@ -27,11 +32,6 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             many => format!("{} of {granted} {} actions", many.len(), part.service),
         };
         let remedy = format!("remove {} from the grant", and_more(&names));
-        push_unused(analysis, gap, sink, part, (title, remedy));
-    }
-    for part in excess_parts(analysis, gap) {
-        let title = format!("{} on {}", part.service, and_more(&part.resources));
-        let remedy = format!("take {} out of the grant's resources", and_more(&part.resources));
         push_unused(analysis, gap, sink, part, (title, remedy));
     }
 }

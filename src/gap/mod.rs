@@ -26,6 +26,7 @@ use crate::model::{
 };
 use crate::platform::{Evaluator, ToolNote};
 use observe::Observer;
+pub use fresh::{Fresh, FreshGrant};
 pub use row::{Advice, Counts, IdentityGap, PermissionRow, Reason, ScoreTerm, Status, Violation};
 
 /// The observation window: non-use is judged in it.

@@ -472,6 +472,7 @@ fn the_owner_says_what_a_tool_does_and_which_agent_has_a_server() {
             trusted: false,
         }],
         agents: vec![("bot".into(), Vec::<Str>::new(), vec!["gh".into()])],
+        ..Settings::default()
     };
     let read = read_with(&[("x/gh.tools-list.json", "", TOOLS)], settings, &LogSummary::default());
     assert_eq!(read.rows("bot").len(), 4);
@@ -527,6 +528,7 @@ fn findings_speak_of_tools() {
         as_of: Some(end),
         window: Some(crate::gap::Window { from: end.plus_days(-90), to: end }),
         stale_after_days: 90,
+        fresh: None,
     };
     let gaps = crate::gap::run(&input(), &[true]);
     let analysis = crate::gap::Analysis {

@@ -203,7 +203,6 @@ fn the_shared_tables_yield_the_expected_statuses() {
         catalogue: &catalogue,
         evaluators: &[(ID.into(), evaluator)].into(),
         escalation: &crate::catalogue::risk::EscalationIndex::default(),
-        fresh: None,
         intents: &[],
         config: &crate::intent::Config::default(),
         as_of: Some(as_of),
