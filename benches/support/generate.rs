@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One event in so many comes twice.
-const COPIES: u64 = 100;
+pub(crate) const COPIES: u64 = 100;
 
 /// Identities.
 const IDENTITIES: u64 = 40;
@@ -19,22 +19,22 @@ const ACTIONS: u64 = 24;
 const RESOURCES: u64 = 20;
 
 /// 2026-01-01T00:00:00Z.
-const START: u64 = 1_767_225_600;
+pub(crate) const START: u64 = 1_767_225_600;
 
 /// Seconds that the logs span: 60 days.
-const SPAN: u64 = 60 * 86_400;
+pub(crate) const SPAN: u64 = 60 * 86_400;
 
 /// A small generator of numbers (splitmix64, Steele, Lea and Flood 2014).
-struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    fn of(seed: u64) -> Numbers {
+    pub(crate) fn of(seed: u64) -> Numbers {
         let mut numbers = Numbers(seed);
         numbers.next();
         numbers
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -42,7 +42,7 @@ impl Numbers {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 }
@@ -214,7 +214,7 @@ pub(crate) fn write(folder: &Path, events: u64, files: u64) -> io::Result<()> {
     }
 }
 
-fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     let level = libdeflater::CompressionLvl::default();
     let mut compressor = libdeflater::Compressor::new(level);
     let mut out = vec![0; compressor.gzip_compress_bound(text.len())];
@@ -242,7 +242,7 @@ fn text(file: u64, events: u64, files: u64) -> String {
     out
 }
 
-fn guid(numbers: &mut Numbers) -> String {
+pub(crate) fn guid(numbers: &mut Numbers) -> String {
     let (high, low) = (numbers.next(), numbers.next());
     format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
@@ -259,7 +259,7 @@ fn base64(numbers: &mut Numbers, length: usize) -> String {
     (0..length).map(|_| char::from(DIGITS[numbers.below(64) as usize])).collect()
 }
 
-fn time(seconds: u64) -> String {
+pub(crate) fn time(seconds: u64) -> String {
     authgap::model::Time::from_seconds(seconds as i64).to_string()
 }
 

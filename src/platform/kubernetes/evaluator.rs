@@ -74,13 +74,13 @@ impl KubernetesEvaluator {
     fn compute(&self, cluster: usize, attached: &[Attached], known: &Known) -> GrantSet {
         let Some(view) = self.views.get(cluster) else { return GrantSet::default() };
         let mut rows: BTreeMap<RowKey, Growing> = BTreeMap::new();
-        let used = |catalogue: &ActionSet| catalogue.clone();
+        let whole = |actions: &ActionSet| actions.clone();
         for one in attached {
             let Some(binding) = view.bindings.get(one.binding as usize) else { continue };
             if builtin::is_public(binding) {
                 continue;
             }
-            self.rows_of(view, cluster, one, &used, &mut rows);
+            self.rows_of(view, cluster, one, &whole, &mut rows);
         }
         let masters = known.who.groups.iter().any(|group| &**group == MASTERS);
         if masters {

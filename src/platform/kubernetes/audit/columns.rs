@@ -89,9 +89,7 @@ fn elastic(value: &[u8]) -> Option<Vec<u8>> {
 /// The rows of a query's answer, `tables[]` with `columns[].name` and `rows[][]`, as a list of objects.
 pub(super) fn tables(value: &[u8], members: &[(&[u8], &[u8])]) -> Option<Vec<u8>> {
     let tables = members.iter().find(|(key, _)| *key == b"tables")?.1;
-    if json::member(json::Items::of_array(tables).next()?, "columns").is_none() {
-        return None;
-    }
+    json::member(json::Items::of_array(tables).next()?, "columns")?;
     let whole: Value = serde_json::from_slice(value).ok()?;
     let mut out = Vec::new();
     for table in whole.get("tables")?.as_array()? {

@@ -27,7 +27,7 @@ pub(super) fn event(context: &str, record: &Record<'_>, event: &mut RawEvent) ->
         return Sort::Reject("no methodName");
     }
     if user.is_empty() {
-        return Sort::Skip("requests that were not authenticated");
+        return Sort::Skip("requests without a user: not authenticated");
     }
     event.time = native::time(get(f::TIMESTAMP));
     if event.time.is_none() {
@@ -194,7 +194,7 @@ impl<'a> Called<'a> {
             let digits = part.strip_prefix('v').unwrap_or_default();
             digits.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
         };
-        let Some(at) = self.parts.iter().position(|part| is_version(part)) else {
+        let Some(at) = self.parts.iter().position(is_version) else {
             return About::Path("/".to_string());
         };
         let before = self.parts.get(..at).unwrap_or_default();

@@ -54,7 +54,7 @@ pub(super) fn event(context: &str, record: &Record<'_>, event: &mut RawEvent) ->
         return Sort::Reject("not an audit event");
     }
     if user.is_empty() {
-        return Sort::Skip("requests that were not authenticated");
+        return Sort::Skip("requests without a user: not authenticated");
     }
     event.time = time(record.first(&[f::RECEIVED, f::STAGED, f::TIMESTAMP, f::CREATED]));
     if event.time.is_none() {

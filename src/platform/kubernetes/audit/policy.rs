@@ -210,8 +210,8 @@ impl AuditPolicy {
             }
             stated => stated.iter().copied().collect(),
         };
-        let has_name =
-            !matches!(verb, "deletecollection") && !(verb == "create" && subresource.is_empty());
+        let is_create = verb == "create" && subresource.is_empty();
+        let has_name = !is_create && verb != "deletecollection";
         let mut seen = Seen::default();
         for namespace in own {
             for name in &named {

@@ -350,7 +350,7 @@ fn broken_records_cost_themselves_alone() {
     let read = read_events(&[nobody, undated]);
     assert_eq!(
         read.logs.skipped.keys().copied().collect::<Vec<_>>(),
-        ["requests that were not authenticated"]
+        ["requests without a user: not authenticated"]
     );
     assert_eq!(read.logs.files[0].intake.rejected[0].1, "no time");
 }
