@@ -255,12 +255,21 @@ pub(super) const REJECTS: &[&str] = &[
 pub(super) struct Out<'e> {
     each: &'e mut dyn FnMut(u64, &[u8]),
     text: Vec<u8>,
+    /// Whether calls of one session may go to several agents.
+    is_split: bool,
 }
 
 impl<'e> Out<'e> {
-    /// Hands over to this.
-    pub(super) fn new(each: &'e mut dyn FnMut(u64, &[u8])) -> Out<'e> {
-        Out { each, text: Vec::new() }
+    /// Hands over to this. Where the configuration gives servers to agents and no name to the file, the calls of a
+    /// session go to several agents, and what is not among the calls of one of them may be among another's: then no
+    /// log is one of every call.
+    pub(super) fn new(
+        each: &'e mut dyn FnMut(u64, &[u8]),
+        context: &str,
+        settings: &Settings,
+    ) -> Out<'e> {
+        let has_servers = settings.agents.iter().any(|(_, _, servers)| !servers.is_empty());
+        Out { each, text: Vec::new(), is_split: context.is_empty() && has_servers }
     }
 
     /// A call: a record for each action of its tool that it used.
@@ -284,6 +293,7 @@ impl<'e> Out<'e> {
         };
         let mut class = "tool-call".to_string();
         match call.class {
+            Class::All if self.is_split => class.push_str(":partial"),
             Class::All => {}
             Class::Traced => class.push_str(":traced"),
             Class::Server | Class::Decided => match &call.tool.server {

@@ -33,7 +33,7 @@ pub fn detect(sample: &Sample<'_>) -> Option<Detected> {
     // Logs may begin with a line of another kind.
     let lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let whole = lines.filter(|line| line.starts_with(b"{") && line.ends_with(b"}")).take(LOOKED);
-    if let Some(found) = whole.filter_map(|line| wire(line)).next() {
+    if let Some(found) = whole.filter_map(wire).next() {
         let is_single = sample.is_whole && head.iter().filter(|byte| **byte == b'\n').count() <= 1;
         return (!is_single).then_some(found);
     }
@@ -66,21 +66,34 @@ fn object(first: &[u8], in_array: bool) -> Option<Detected> {
             return Some(sure(&kinds::DECISIONS));
         }
     }
+    // A list that is longer than what is seen of the file begins in it all the same.
+    let list = |name: &str| match raw(name) {
+        Some(value) => Some(value),
+        None if has(name) => rest_after(first, name),
+        None => None,
+    };
     let is_run = (has("traj") && (has("task_id") || has("info")))
-        || (has("history") && raw("history").is_none_or(has_roles))
+        || list("history").is_some_and(has_roles)
         || (has("suite_name") && has("messages"));
     if is_run {
         return Some(sure(&kinds::RUNS));
     }
     // Stored requests of a chat with calls of tools in it.
-    let chat = raw("messages").filter(|messages| has_roles(messages));
-    let is_chat =
-        chat.is_some_and(|messages| memchr::memmem::find(messages, b"\"tool_calls\"").is_some());
+    let calls = |text: &[u8]| memchr::memmem::find(text, b"\"tool_calls\"").is_some();
+    let is_chat = list("messages").is_some_and(|messages| has_roles(messages) && calls(messages));
     let is_message = in_array && has("role") && (has("content") || has("tool_calls"));
-    if is_chat || (is_message && memchr::memmem::find(first, b"\"tool_calls\"").is_some()) {
+    if is_chat || (is_message && calls(first)) {
         return Some(Detected { kind: &kinds::RUNS, certainty: 80 });
     }
     None
+}
+
+/// What follows a key and its colon.
+fn rest_after<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let quoted = format!("\"{name}\"");
+    let at = memchr::memmem::find(object, quoted.as_bytes())? + quoted.len();
+    let colon = skip_space(object, at);
+    (object.get(colon) == Some(&b':')).then(|| object.get(colon + 1..)).flatten()
 }
 
 /// Whether the items of an array are messages: the first has a role.

@@ -69,9 +69,11 @@ pub(super) fn values(text: &[u8], each: &mut dyn FnMut(Line<'_>)) -> Result<(), 
     }
     let mut items = Items::of_text(text);
     let mut number = 0;
+    let whole = text;
     while let Some(text) = items.next() {
         number += 1;
-        each(Line { number, text, is_last: false });
+        let is_last = skip_space(whole, items.offset()) >= whole.len();
+        each(Line { number, text, is_last });
     }
     let offset = skip_space(text, items.offset());
     match offset < text.len() {

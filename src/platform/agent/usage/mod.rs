@@ -85,7 +85,7 @@ impl EventFormat for Log {
         each: &mut dyn FnMut(u64, &[u8]),
     ) -> Result<(), UnwrapError> {
         let source = Source { context, settings: &self.settings };
-        let mut out = Out::new(each);
+        let mut out = Out::new(each, context, &self.settings);
         match self.kind.id {
             id if id == kinds::OTLP.id => return otlp::read(&source, text, &mut out),
             id if id == kinds::DECISIONS.id => return decisions::read(&source, text, &mut out),

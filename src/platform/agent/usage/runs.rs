@@ -14,6 +14,9 @@ use crate::model::{At, Bounded, Outcome, Place, ScopeSet, Settings, UsageRow};
 use crate::platform::agent::{self, names};
 use crate::platform::{Document, Intake};
 
+/// Calls of a run that wait for their answers at once. More have lost them.
+const WAITING: usize = 256;
+
 /// Reads a document of runs: one JSON value, or one a line.
 pub fn runs(document: &Document<'_>, intake: &mut Intake, settings: &Settings) -> Vec<UsageRow> {
     let mut work = Work { document, settings, rows: BTreeMap::new() };
@@ -80,7 +83,14 @@ impl Work<'_> {
             match message.get("role").and_then(Value::as_str) {
                 Some("assistant") => {
                     let calls = message.get("tool_calls").and_then(Value::as_array);
-                    waiting.extend(calls.into_iter().flatten().filter_map(|call| self.call(call)));
+                    for call in calls.into_iter().flatten() {
+                        let Some(call) = self.call(call) else { continue };
+                        waiting.push(call);
+                        if waiting.len() > WAITING {
+                            let oldest = waiting.remove(0);
+                            self.add(place, &agent, &oldest, Outcome::Undetermined);
+                        }
+                    }
                 }
                 Some("tool") => {
                     let Some(at) = answered(&waiting, message) else { continue };

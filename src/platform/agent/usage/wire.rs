@@ -27,6 +27,9 @@ const PRODUCT: &str = "mcp-client";
 const UNNAMED: &str =
     "MCP messages do not say whose they are: name the agent of the file or server under agents:";
 
+/// Open questions with the same id. More have lost their answers.
+const OPEN: usize = 32;
+
 /// Reads a capture.
 pub(super) fn read(source: &Source<'_>, text: &[u8], out: &mut Out<'_>) {
     let mut connections: BTreeMap<String, Connection> = BTreeMap::new();
@@ -123,6 +126,15 @@ enum Asked {
     Call(Box<Call>),
     List,
     Other,
+}
+
+impl Asked {
+    fn call(self) -> Option<Call> {
+        match self {
+            Asked::Call(call) => Some(*call),
+            Asked::List | Asked::Other => None,
+        }
+    }
 }
 
 struct Question {
@@ -233,7 +245,12 @@ impl Connection {
             _ => Asked::Other,
         };
         let question = Question { direction: wrapper.direction.clone(), asked };
-        self.open.entry(id).or_default().push(question);
+        let open = self.open.entry(id).or_default();
+        open.push(question);
+        if open.len() > OPEN {
+            let oldest = open.remove(0);
+            self.calls.extend(oldest.asked.call());
+        }
     }
 
     fn answer(
@@ -289,13 +306,8 @@ impl Connection {
     }
 
     fn close_open(&mut self) {
-        let mut left: Vec<Call> = Vec::new();
-        for (_, questions) in self.open.drain() {
-            left.extend(questions.into_iter().filter_map(|question| match question.asked {
-                Asked::Call(call) => Some(*call),
-                _ => None,
-            }));
-        }
+        let open = std::mem::take(&mut self.open).into_values().flatten();
+        let mut left: Vec<Call> = open.filter_map(|question| question.asked.call()).collect();
         left.sort_by_key(|call| call.number);
         self.calls.extend(left);
     }

@@ -46,16 +46,20 @@ impl Attributes<'_, '_> {
 
     /// A value, out of an attribute or of JSON within one.
     pub(super) fn value(&self, names: &[&str]) -> Value {
-        let Some(raw) = self.raw(names) else { return Value::Null };
-        match any(raw.as_bytes(), DEPTH) {
-            Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            other => other,
-        }
+        self.raw(names).map_or(Value::Null, parsed)
     }
 
     /// Names and raw values.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().filter_map(|one| Some((one.key.as_ref(), one.value?.get())))
+    }
+}
+
+/// A raw `AnyValue` as a value; JSON within a string is read.
+pub(super) fn parsed(raw: &str) -> Value {
+    match any(raw.as_bytes(), DEPTH) {
+        Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        other => other,
     }
 }
 

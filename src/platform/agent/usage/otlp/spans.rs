@@ -23,7 +23,7 @@ use super::super::call::{Call, Class, Grant, Out, Touched};
 use super::super::outcome;
 use super::super::tool::{self, Tool};
 use super::super::transcript::{Source, string};
-use super::attributes::{Attribute, Attributes};
+use super::attributes::{Attribute, Attributes, parsed};
 use crate::model::{Outcome, Time};
 
 const PRODUCT: &str = "opentelemetry";
@@ -189,7 +189,7 @@ impl<'s> Spans<'s> {
         for (key, raw) in attributes.iter() {
             if key.starts_with("llm.tools.") && key.ends_with(".tool.json_schema") && is_new(raw) {
                 by = "llm.tools";
-                tools.extend(definition(&attributes.value(&[key])));
+                tools.extend(definition(&parsed(raw)));
             }
         }
         if !tools.is_empty() {

@@ -216,6 +216,24 @@ fn the_configuration_names_the_agent() {
 }
 
 #[test]
+fn a_session_that_is_split_among_agents_shows_no_absence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.jsonl");
+    let calls = [claude_call("a", "Read", "{}"), claude_call("b", "mcp__tickets__get", "{}")];
+    std::fs::write(&path, calls.join("\n")).unwrap();
+    let settings = Settings {
+        agents: vec![("support".into(), vec![], vec!["tickets".into()])],
+        ..Settings::default()
+    };
+    let told = read_files(&kinds::TRANSCRIPT, std::slice::from_ref(&path), "", settings.clone());
+    assert_eq!(&*told.rows("agent:Read")[0].identity, "agent://claude-code/app");
+    assert_eq!(&*told.rows("mcp:tickets/get")[0].identity, "agent://support");
+    assert!(told.out.spans.iter().all(|span| &*span.class == "tool-call:partial"));
+    let told = read_files(&kinds::TRANSCRIPT, &[path], "support", settings);
+    assert!(told.out.spans.iter().all(|span| &*span.class == "tool-call"));
+}
+
+#[test]
 fn a_broken_line_costs_that_line() {
     let good = [claude_call("a", "Read", "{}"), claude_answer("a", "ok", false)];
     let text = [&good[0], "{\"tool_use\":", &good[1], "{\"tool_use\": \"x"].join("\n");
