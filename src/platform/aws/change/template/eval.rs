@@ -357,7 +357,11 @@ pub(super) fn text_of(part: &Part) -> (String, bool) {
     }
 }
 
-fn limited(text: String, is_open: bool, place: Option<Place>) -> Part {
+fn limited(mut text: String, is_open: bool, place: Option<Place>) -> Part {
+    // What is not known, twice in a row, is once not known.
+    while is_open && text.contains("**") {
+        text = text.replace("**", "*");
+    }
     let item = match text.len() > TEXT {
         true => Item::Unknown,
         false => Item::Text { text, is_open },

@@ -199,8 +199,8 @@ impl Reader<'_, '_> {
             HolderKind::Group => "GroupName",
         };
         let stated = node.get(property).map(|name| text_of(&self.eval.value(name)));
-        let stated = stated.filter(|(name, _)| !name.is_empty());
-        let is_named = matches!(stated, Some((_, false)));
+        let stated = stated.filter(|(name, is_open)| !name.is_empty() && !is_open);
+        let is_named = stated.is_some();
         let name = match stated {
             Some((name, _)) => name,
             None => {

@@ -111,6 +111,8 @@ pub(super) fn name(eval: &Eval<'_>, logical: &str, depth: usize) -> Option<(Stri
     let stated = node.at(&["Properties", property]).map(|value| eval.at(value, depth));
     let stated = stated.map(|part| text_of(&part)).filter(|(text, _)| !text.is_empty());
     let name = match stated {
+        // A name of which parts are not known could be another resource's too.
+        Some((_, true)) if eval.is_naming.get() => (stand_in(eval, logical), false),
         Some(name) => name,
         None if eval.is_naming.get() => (stand_in(eval, logical), false),
         None => ("*".to_string(), true),
