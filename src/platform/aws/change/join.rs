@@ -77,6 +77,7 @@ fn alone(evidence: &mut Evidence, side: Side) {
 /// Names of files: the stem, with as many folders before it as tell it from the others, and with a number where
 /// one file holds several.
 fn names(paths: &[&str]) -> Vec<String> {
+    const FOLDERS: usize = 8;
     let tail = |path: &str, folders: usize| {
         let stem = crate::platform::aws::documents::stem(path);
         let above: Vec<&str> = path.rsplit('/').skip(1).take(folders).collect();
@@ -84,14 +85,20 @@ fn names(paths: &[&str]) -> Vec<String> {
         format!("{above}{stem}")
     };
     let distinct: BTreeSet<&str> = paths.iter().copied().collect();
+    let mut shared: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new(); FOLDERS];
+    for path in distinct {
+        for (folders, counts) in shared.iter_mut().enumerate() {
+            *counts.entry(tail(path, folders)).or_default() += 1;
+        }
+    }
     let mut used: BTreeMap<String, usize> = BTreeMap::new();
     let mut names = Vec::new();
     for path in paths {
-        let is_shared = |name: &String, folders: usize| {
-            distinct.iter().filter(|other| tail(other, folders) == *name).count() > 1
-        };
-        let fits = (0..8).map(|folders| (folders, tail(path, folders)));
-        let name = fits.into_iter().find(|(folders, name)| !is_shared(name, *folders));
+        let mut fits = shared.iter().enumerate().map(|(folders, counts)| {
+            let name = tail(path, folders);
+            (counts.get(&name).copied().unwrap_or(0), name)
+        });
+        let name = fits.find(|(count, _)| *count == 1);
         let name = name.map_or_else(|| (*path).to_string(), |(_, name)| name);
         let count = used.entry(name.clone()).or_default();
         *count += 1;
@@ -489,15 +496,22 @@ impl Joining<'_> {
     }
 
     fn resources(&mut self, change: &Change) {
+        // A resource may have several: the permissions of a function, a document merged of others.
+        let mut all: BTreeMap<Str, Vec<PolicyDocument>> = BTreeMap::new();
         for one in &change.resources {
             let arn = self.homes.placed(&one.arn, one.scope);
-            let policy = ResourcePolicy { resource: arn.clone(), document: one.document.clone() };
-            match self.evidence.by_resource.get(&arn).copied() {
-                Some(at) => {
-                    if let Some(known) = self.evidence.resources.get_mut(at) {
-                        *known = policy;
-                    }
-                }
+            all.entry(arn).or_default().extend(one.document.clone());
+        }
+        for (arn, documents) in all {
+            let document = merged(&documents);
+            if let Some(PolicyDocument::Broken(_)) = document {
+                // What it will say is not known: told when it was read.
+                continue;
+            }
+            let policy = ResourcePolicy { resource: arn.clone(), document };
+            let at = self.evidence.by_resource.get(&arn).copied();
+            match at.and_then(|at| self.evidence.resources.get_mut(at)) {
+                Some(known) => *known = policy,
                 None => {
                     let at = self.evidence.resources.len();
                     self.evidence.by_resource.insert(arn, at);

@@ -6,6 +6,7 @@
 //! its author's.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names;
 use crate::evidence::tree::{Node, Value};
@@ -17,7 +18,7 @@ use crate::platform::aws::change::part::{Item, Part};
 const DEPTH: usize = 48;
 
 /// Values that are made of one template.
-const STEPS: usize = 2_000_000;
+const STEPS: usize = 500_000;
 
 /// Bytes of one text.
 const TEXT: usize = 64 << 10;
@@ -33,12 +34,14 @@ pub(super) struct Eval<'t> {
     /// What is not known: resource, words, place.
     pub(super) open: RefCell<Vec<(String, String, Place)>>,
     /// Parameters that were taken at their defaults.
-    pub(super) defaults: RefCell<std::collections::BTreeSet<String>>,
+    pub(super) defaults: RefCell<BTreeSet<String>>,
     /// The resource that is read.
     pub(super) current: RefCell<String>,
     /// Whether names that CloudFormation makes up are wanted as this program calls them, not as `*`.
     pub(super) is_naming: Cell<bool>,
-    pub(super) left: Cell<usize>,
+    /// Names of resources that were asked for, and whether as this program calls them: a name is made once.
+    pub(super) names: RefCell<BTreeMap<(String, bool), (String, bool)>>,
+    left: Cell<usize>,
 }
 
 impl<'t> Eval<'t> {
@@ -57,6 +60,7 @@ impl<'t> Eval<'t> {
             defaults: RefCell::default(),
             current: RefCell::default(),
             is_naming: Cell::new(false),
+            names: RefCell::default(),
             left: Cell::new(STEPS),
         }
     }
@@ -353,7 +357,11 @@ pub(super) fn text_of(part: &Part) -> (String, bool) {
     }
 }
 
-fn limited(text: String, is_open: bool, place: Option<Place>) -> Part {
+fn limited(mut text: String, is_open: bool, place: Option<Place>) -> Part {
+    // What is not known, twice in a row, is once not known.
+    while is_open && text.contains("**") {
+        text = text.replace("**", "*");
+    }
     let item = match text.len() > TEXT {
         true => Item::Unknown,
         false => Item::Text { text, is_open },

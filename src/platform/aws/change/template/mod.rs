@@ -199,8 +199,8 @@ impl Reader<'_, '_> {
             HolderKind::Group => "GroupName",
         };
         let stated = node.get(property).map(|name| text_of(&self.eval.value(name)));
-        let stated = stated.filter(|(name, _)| !name.is_empty());
-        let is_named = matches!(stated, Some((_, false)));
+        let stated = stated.filter(|(name, is_open)| !name.is_empty() && !is_open);
+        let is_named = stated.is_some();
         let name = match stated {
             Some((name, _)) => name,
             None => {
@@ -480,7 +480,7 @@ impl Reader<'_, '_> {
         // A table's policy lies one level deeper.
         let document = document.get("PolicyDocument").unwrap_or(document);
         let place = node.place(self.eval.file);
-        let mut part = self.eval.value(document);
+        let mut part = with_principals(self.eval.value(document), self.eval.naming(document));
         if property == "Statement" {
             let members = vec![
                 ("Version".to_string(), Part::text("2012-10-17", Some(place))),
@@ -504,4 +504,25 @@ impl Reader<'_, '_> {
             self.push_resource(arn, document.clone());
         }
     }
+}
+
+/// A document whose principals are as another reading of it has them: identities of the template are named there
+/// as this program calls them.
+fn with_principals(part: Part, named: Part) -> Part {
+    let item = match (part.item, named.item) {
+        (Item::Map(members), Item::Map(named)) if members.len() == named.len() => {
+            let pair = |((key, one), (_, other)): ((String, Part), (String, Part))| {
+                let is_named = matches!(key.as_str(), "Principal" | "NotPrincipal");
+                let value = if is_named { other } else { with_principals(one, other) };
+                (key, value)
+            };
+            Item::Map(members.into_iter().zip(named).map(pair).collect())
+        }
+        (Item::List(items), Item::List(named)) if items.len() == named.len() => {
+            let pair = |(one, other)| with_principals(one, other);
+            Item::List(items.into_iter().zip(named).map(pair).collect())
+        }
+        (item, _) => item,
+    };
+    Part { item, place: part.place }
 }

@@ -102,13 +102,23 @@ fn rule(kind: &str) -> Option<&'static (&'static str, &'static str, Gives, &'sta
 pub(super) fn name(eval: &Eval<'_>, logical: &str, depth: usize) -> Option<(String, bool)> {
     let (kind, node) = eval.resource(logical)?;
     let (_, property, _, _) = rule(kind)?;
+    let key = (logical.to_string(), eval.is_naming.get());
+    if let Some(known) = eval.names.borrow().get(&key) {
+        return Some(known.clone());
+    }
+    // A name that is made of itself is anything.
+    eval.names.borrow_mut().insert(key.clone(), ("*".to_string(), true));
     let stated = node.at(&["Properties", property]).map(|value| eval.at(value, depth));
     let stated = stated.map(|part| text_of(&part)).filter(|(text, _)| !text.is_empty());
-    Some(match stated {
+    let name = match stated {
+        // A name of which parts are not known could be another resource's too.
+        Some((_, true)) if eval.is_naming.get() => (stand_in(eval, logical), false),
         Some(name) => name,
         None if eval.is_naming.get() => (stand_in(eval, logical), false),
         None => ("*".to_string(), true),
-    })
+    };
+    eval.names.borrow_mut().insert(key, name.clone());
+    Some(name)
 }
 
 /// What a resource is called whose name CloudFormation makes up (`STACK-LOGICALID-RANDOM`).

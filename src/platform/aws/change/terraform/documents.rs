@@ -16,6 +16,12 @@ use crate::platform::aws::documents::wire;
 /// Documents that may be merged into one another.
 const DEPTH: usize = 8;
 
+/// Documents that one attribute may be any of.
+const MANY: usize = 16;
+
+/// The beginning of the local address of a document.
+const DOCUMENT: &str = "data.aws_iam_policy_document.";
+
 impl<'a> Reader<'_, 'a> {
     /// The documents that an attribute of a resource holds; more than one where it is not known which it will
     /// be, or where one is merged of others. `None`: there is none.
@@ -29,6 +35,7 @@ impl<'a> Reader<'_, 'a> {
         match row.raw(attribute) {
             Known::Absent => Vec::new(),
             Known::Value(raw) => self.document_of(raw, name, intake).into_iter().collect(),
+            Known::Unknown if self.refs.is_computed(row, attribute) => Vec::new(),
             Known::Unknown => {
                 let led = self.refs.of(self.rows, row, attribute);
                 self.led_documents(row, led, (attribute, name), intake)
@@ -58,16 +65,16 @@ impl<'a> Reader<'_, 'a> {
         intake: &mut Intake,
     ) -> Vec<PolicyDocument> {
         let mut found = Vec::new();
-        let mut is_whole = !led.is_partial && !led.to.is_empty();
-        for (at, _) in &led.to {
+        let mut is_whole = !led.is_partial && led.to.len() <= MANY;
+        for (at, _) in led.to.iter().take(MANY) {
             match self.rows.get(*at) {
-                Some(other) if other.local.starts_with("data.aws_iam_policy_document.") => {
+                Some(other) if other.local.starts_with(DOCUMENT) => {
                     self.statements(other, name, 0, &mut found, intake);
                 }
                 _ => is_whole = false,
             }
         }
-        if found.is_empty() || (!is_whole && led.is_partial) {
+        if found.is_empty() || !is_whole {
             // An unknown grant, never an empty one.
             let reason = format!("{attribute} is known only after apply");
             found.push(PolicyDocument::Broken(reason.into()));
@@ -169,10 +176,10 @@ impl<'a> Reader<'_, 'a> {
                 continue;
             }
             let led = self.refs.of(self.rows, row, attribute);
-            let mut is_whole = !led.is_partial && !led.to.is_empty();
-            for (at, _) in &led.to {
+            let mut is_whole = !led.is_partial && !led.to.is_empty() && led.to.len() <= MANY;
+            for (at, _) in led.to.iter().take(MANY) {
                 match self.rows.get(*at) {
-                    Some(other) if other.local.starts_with("data.aws_iam_policy_document.") => {
+                    Some(other) if other.local.starts_with(DOCUMENT) => {
                         self.statements(other, name, depth + 1, found, intake);
                     }
                     _ => is_whole = false,

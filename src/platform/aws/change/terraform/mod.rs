@@ -135,8 +135,8 @@ impl<'a> Reader<'_, 'a> {
         if found.len() != 1 || led.is_partial {
             self.change.open(&row.address, attribute, row.place);
         }
-        if found.is_empty() {
-            found.push(self.holder(row, kind, "*"));
+        if found.is_empty() || found.len() > MANY {
+            found = vec![self.holder(row, kind, "*")];
         }
         found
     }
@@ -180,7 +180,8 @@ impl<'a> Reader<'_, 'a> {
         }
         let led = self.refs.of(self.rows, row, attribute);
         let mut is_whole = !led.is_partial && !led.to.is_empty();
-        for other in led.to.iter().filter_map(|(at, _)| self.rows.get(*at)) {
+        is_whole &= led.to.len() <= MANY;
+        for other in led.to.iter().take(MANY).filter_map(|(at, _)| self.rows.get(*at)) {
             if other.kind == "aws_iam_policy" {
                 let fields = other.fields.as_ref();
                 let arn = fields.and_then(|fields| text_of(fields, "arn")).map(Str::from);
@@ -192,7 +193,7 @@ impl<'a> Reader<'_, 'a> {
         if !is_whole {
             self.change.open(&row.address, attribute, row.place);
         }
-        if !is_whole && (led.is_partial || found.is_empty()) {
+        if !is_whole {
             found.push(format!("a policy that is known only after apply ({})", row.address).into());
         }
         found.sort_unstable();
@@ -258,11 +259,9 @@ impl<'a> Reader<'_, 'a> {
                 self.push_attached(row, holder.clone(), arn.into(), true);
             }
         }
-        let is_configured =
-            |name: &str| self.refs.expression(row, name).is_some_and(|value| !value.is_null());
-        let has_inline = is_configured("inline_policy");
+        let has_inline = !self.refs.is_computed(row, "inline_policy");
         let is_computed = matches!(row.raw("managed_policy_arns"), Known::Unknown)
-            && !is_configured("managed_policy_arns");
+            && self.refs.is_computed(row, "managed_policy_arns");
         if !is_computed {
             for arn in self.policies(row, "managed_policy_arns") {
                 self.push_attached(row, holder.clone(), arn, false);
@@ -520,6 +519,9 @@ impl<'a> Reader<'_, 'a> {
         id.unwrap_or_else(|| row.address.clone()).into()
     }
 }
+
+/// Roles or policies that one attribute may be any of. Of more nobody can say which: the name is `*`.
+const MANY: usize = 50;
 
 /// Who can hold policies, and the word for it in resource types and attributes.
 const KINDS: [(HolderKind, &str); 3] =

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 use serde_json::Value;
 
-use super::rows::{Row, by_local, config_path, plain, steps};
+use super::rows::{Row, by_local, config_path, matters, plain, steps};
 use super::wire::{ConfigModule, PlanText};
 
 /// Modules and outputs that one value may lead through.
@@ -58,8 +58,13 @@ impl<'p, 'a> Refs<'p, 'a> {
 
     fn add(&mut self, module: &'p ConfigModule<'a>, path: String) {
         for resource in &module.resources {
-            // Only what a reference can be asked of.
-            if !resource.address.contains("aws_") {
+            let steps = steps(&resource.address);
+            let (is_data, kind) = match steps.as_slice() {
+                ["data", kind, ..] => (true, *kind),
+                [kind, ..] => (false, *kind),
+                [] => continue,
+            };
+            if !matters(kind, is_data) {
                 continue;
             }
             let expressions = resource.expressions;
@@ -79,6 +84,13 @@ impl<'p, 'a> Refs<'p, 'a> {
     pub(super) fn expression(&self, row: &Row<'_>, name: &str) -> Option<&Value> {
         let key = (config_path(&row.module), row.local.clone());
         self.configs.get(&key)?.0.as_ref()?.get(name)
+    }
+
+    /// Whether the configuration leaves an attribute to the provider: what it will be is no part of the change.
+    pub(super) fn is_computed(&self, row: &Row<'_>, name: &str) -> bool {
+        let key = (config_path(&row.module), row.local.clone());
+        let known = self.configs.get(&key).and_then(|(expressions, _)| expressions.as_ref());
+        known.is_some_and(|expressions| expressions.get(name).is_none())
     }
 
     /// What an attribute of a resource is made of.

@@ -151,7 +151,7 @@ pub(super) fn rows<'a>(
 }
 
 /// Whether a type can say anything about grants or the account.
-fn matters(kind: &str, is_data: bool) -> bool {
+pub(super) fn matters(kind: &str, is_data: bool) -> bool {
     let is_iam = kind.starts_with("aws_iam_") || kind.starts_with("aws_organizations_policy");
     let names_account = is_data && kind == "aws_caller_identity";
     is_iam || names_account || super::resources::is_named(kind)
@@ -191,7 +191,7 @@ fn row<'a>(
         }
     };
     let has = |name: &str| actions.iter().any(|action| action == name);
-    let is_new = has("create") && !has("delete");
+    let is_new = has("create");
     let mut wanted = match side {
         Side::Before => before.clone(),
         // Terraform only forgets it: it stays.
