@@ -285,15 +285,19 @@ fn assume(
                 .help("--assume-covered takes a platform of the evidence, such as generic"),
             ]);
         };
-        let services: BTreeSet<&str> =
-            rows.iter().filter_map(|row| row.action.split(':').next()).collect();
+        let service = |row: &&UsageRow| -> Str {
+            let facts = platform::by_id(name).map(|one| one.facts(&row.action, None));
+            let prefix = || row.action.split(':').next().unwrap_or_default().into();
+            facts.and_then(|facts| facts.service).unwrap_or_else(prefix)
+        };
+        let services: BTreeSet<Str> = rows.iter().map(service).collect();
         for service in services {
             claims.push(Claim {
                 platform: name.as_str().into(),
                 source: Source::Table,
                 says: Says::NotSeen,
                 scope: ClaimScope::Platform,
-                actions: Select::Service(service.into()),
+                actions: Select::Service(service),
                 rw: Rw::All,
                 resources: None,
                 region: None,

@@ -23,7 +23,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     let rows = &analysis.input.usage[gap.usage.clone()];
     let mut services: BTreeMap<Str, Vec<&UsageRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.outcome == Outcome::Denied && !row.inferred) {
-        services.entry(service_of(&row.action).0).or_default().push(row);
+        services.entry(service_of(analysis, gap, &row.action).0).or_default().push(row);
     }
     for (service, rows) in services {
         let mut names: Vec<Str> = rows.iter().map(|row| row.action.clone()).collect();

@@ -29,7 +29,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             // The action says it all; its resource would say the same again.
             let is_doubled = facet == Facet::Resource && violation.breach(Facet::Action).is_some();
             if !is_doubled {
-                let service = service_of(analysis.action(violation.action)).0;
+                let service = service_of(analysis, gap, analysis.action(violation.action)).0;
                 groups.entry((facet, service)).or_default().push(violation);
             }
         }

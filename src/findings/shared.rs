@@ -298,9 +298,13 @@ pub(super) fn severity_of_unused(analysis: &Analysis<'_>, actions: &[ActionId]) 
     }
 }
 
-/// Service prefix of an action name.
-pub(super) fn service_of(action: &str) -> Subject {
-    action.split(':').next().unwrap_or(action).into()
+/// The service of an identity's action.
+pub(super) fn service_of(analysis: &Analysis<'_>, gap: &IdentityGap, action: &str) -> Subject {
+    let platform = &analysis.identity(gap).platform;
+    match analysis.input.catalogue.id(platform, action) {
+        Some(id) => analysis.input.catalogue.entry(id).service.clone().into(),
+        None => action.split(':').next().unwrap_or(action).into(),
+    }
 }
 
 /// The grant that allowed the first of the uses.

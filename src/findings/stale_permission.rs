@@ -41,7 +41,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             gap,
             if severe { Severity::Medium } else { Severity::Low },
             Draft {
-                subject: service_of(&names[0]),
+                subject: service_of(analysis, gap, &names[0]),
                 title: and_more(&names),
                 remedy: format!("remove {} from the grant", and_more(&names)),
                 actions: names,

@@ -25,7 +25,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             gap,
             if severe { Severity::High } else { Severity::Medium },
             Draft {
-                subject: service_of(&names[0]),
+                subject: service_of(analysis, gap, &names[0]),
                 title: format!("{}, {uses} allowed, no known grant", and_more(&names)),
                 actions: names,
                 resources: chunk.iter().flat_map(|row| row.resources.iter().cloned()).collect(),

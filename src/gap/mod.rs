@@ -25,8 +25,8 @@ use crate::model::{
     AccessLevel, ActionId, ActionSet, Claim, Credential, Identity, Label, Link, Str, Time, UsageRow,
 };
 use crate::platform::{Evaluator, ToolNote};
-use observe::Observer;
 pub use fresh::{Fresh, FreshGrant};
+use observe::Observer;
 pub use row::{Advice, Counts, IdentityGap, PermissionRow, Reason, ScoreTerm, Status, Violation};
 
 /// The observation window: non-use is judged in it.

@@ -71,6 +71,10 @@ pub(super) fn reaches(pattern: &str, scope: &str) -> bool {
     if glob.is_all() || glob.matches(scope) {
         return true;
     }
+    // A request over all namespaces needs a grant over all (Kubernetes, "Using RBAC Authorization").
+    if scope.starts_with("*/") && !pattern.starts_with('*') {
+        return false;
+    }
     let inside = |separator: &str| glob.intersects(&Glob::new(&format!("{scope}{separator}*")));
     // Secrets' ARNs end in six characters that logs may leave out (Secrets Manager User Guide, "Secret ARN").
     inside("/") || inside(":") || glob.intersects(&Glob::new(&format!("{scope}-??????")))

@@ -99,8 +99,7 @@ fn scenario_1_again_from_an_agents_traces() {
 fn scenario_4_again_from_a_cluster() {
     let report = report(&["fixtures/demo"]);
     let who = "k8s://shop/reports/serviceaccount/report-builder";
-    let guard =
-        proven(&report, who, "sensitive-without-condition", None, &["grant", "intent"]);
+    let guard = proven(&report, who, "sensitive-without-condition", None, &["grant", "intent"]);
     assert!(guard["actions"].to_string().contains("k8s:list:core/secrets"), "{guard}");
     let unused = proven(&report, who, "unused-permission", None, &["grant"]);
     assert!(unused["actions"].to_string().contains("k8s:list:core/secrets"), "{unused}");
