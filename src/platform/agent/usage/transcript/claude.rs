@@ -17,7 +17,7 @@ use super::super::outcome;
 use super::super::tool;
 use super::{Source, Waiting, string, time, value};
 use crate::model::Outcome;
-use crate::platform::json::{Items, Members, member};
+use crate::platform::json::{Items, Members, member, value_end};
 
 const PRODUCT: &str = "claude-code";
 
@@ -61,7 +61,8 @@ struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     fn of(line: &'a [u8]) -> Turn<'a> {
-        let mut turn = Turn { is_cut: !line.ends_with(b"}"), ..Turn::default() };
+        let is_cut = value_end(line, 0) != Some(line.len());
+        let mut turn = Turn { is_cut, ..Turn::default() };
         for (key, value) in Members::new(line) {
             turn.is_cut |= value.is_none();
             match key {

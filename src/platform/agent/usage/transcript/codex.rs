@@ -17,7 +17,7 @@ use super::super::outcome;
 use super::super::tool::{self, Tool};
 use super::{Source, Waiting, string, time, value};
 use crate::model::Outcome;
-use crate::platform::json::{Members, at, member};
+use crate::platform::json::{Members, at, member, value_end};
 
 const PRODUCT: &str = "codex";
 
@@ -51,7 +51,7 @@ struct Work<'s> {
 impl Work<'_> {
     fn line(&mut self, line: &Line<'_>, out: &mut Out<'_>) {
         let (mut kind, mut stamp, mut payload) = (None, None, None);
-        let mut is_cut = !line.text.ends_with(b"}");
+        let mut is_cut = value_end(line.text, 0) != Some(line.text.len());
         for (key, value) in Members::new(line.text) {
             is_cut |= value.is_none();
             match key {

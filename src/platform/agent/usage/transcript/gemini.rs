@@ -10,7 +10,7 @@ use super::super::outcome;
 use super::super::tool;
 use super::{Source, string, time, value};
 use crate::model::Outcome;
-use crate::platform::json::{Items, Members, at, member, skip_space};
+use crate::platform::json::{Items, Members, at, member, skip_space, value_end};
 
 const PRODUCT: &str = "gemini-cli";
 
@@ -30,8 +30,8 @@ pub(super) fn read(source: &Source<'_>, text: &[u8], out: &mut Out<'_>) {
         chat.heading(first.text);
     }
     for line in Lines::with(text, b"\"toolCalls\"") {
-        let is_cut =
-            !line.text.ends_with(b"}") || Members::new(line.text).any(|(_, value)| value.is_none());
+        let is_cut = value_end(line.text, 0) != Some(line.text.len())
+            || Members::new(line.text).any(|(_, value)| value.is_none());
         match (is_cut, line.is_last) {
             (false, _) => chat.message(line.number, line.text, out),
             (true, true) => out.skip(line.number, CUT),

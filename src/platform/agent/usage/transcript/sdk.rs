@@ -11,7 +11,7 @@ use super::super::outcome;
 use super::super::tool::{self, Tool};
 use super::{Source, string, time, value};
 use crate::model::{Outcome, Time};
-use crate::platform::json::{Items, Members, member};
+use crate::platform::json::{Items, Members, member, value_end};
 
 const PRODUCT: &str = "openai-agents";
 
@@ -61,7 +61,7 @@ struct Work<'s> {
 impl Work<'_> {
     fn line(&mut self, line: &Line<'_>, out: &mut Out<'_>) {
         let mut fields: HashMap<&[u8], &[u8]> = HashMap::new();
-        let mut is_cut = !line.text.ends_with(b"}");
+        let mut is_cut = value_end(line.text, 0) != Some(line.text.len());
         for (key, value) in Members::new(line.text) {
             is_cut |= value.is_none();
             fields.insert(key, value.unwrap_or_default());
