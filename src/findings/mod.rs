@@ -22,6 +22,7 @@ mod stale_identity;
 mod stale_permission;
 mod unapproved_destructive_tool;
 mod unexplained_activity;
+mod unjustified_grant;
 mod unused_agent_tool;
 mod unused_permission;
 mod unused_service;
@@ -123,6 +124,7 @@ pub static KINDS: &[&Kind] = &[
     &stale_permission::KIND,
     &unapproved_destructive_tool::KIND,
     &unexplained_activity::KIND,
+    &unjustified_grant::KIND,
     &unused_agent_tool::KIND,
     &unused_permission::KIND,
     &unused_service::KIND,

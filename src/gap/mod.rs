@@ -4,9 +4,10 @@
 //! identities with equal attachments. Nothing here reads files or knows a platform's formats. What each status
 //! means: `docs/data-model.md`, "Status of a permission".
 
+mod absent;
 pub mod fresh;
 pub mod observe;
-pub mod partial;
+mod partial;
 mod row;
 mod score;
 mod status;
