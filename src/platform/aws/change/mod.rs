@@ -5,6 +5,7 @@
 //! What is known only after apply is kept as widely as it can be and told ([`part`]). Does not own policies'
 //! grammar or evaluation, and knows nothing of source files of Terraform.
 
+mod alone;
 pub(super) mod join;
 pub(super) mod part;
 pub(super) mod template;

@@ -440,10 +440,8 @@ impl Reader<'_, '_> {
         if name.starts_with("arn:") && !(is_open && name.ends_with('*')) {
             return name;
         }
-        if is_open || name.is_empty() {
-            return format!("arn:aws:{}:::{logical}", template.split(':').nth(2).unwrap_or("s3"));
-        }
-        let name = name.rsplit('/').next().filter(|_| name.contains("://")).unwrap_or(&name);
+        let name = if is_open || name.is_empty() { logical } else { &name };
+        let name = name.rsplit('/').next().filter(|_| name.contains("://")).unwrap_or(name);
         template.replace("{account}", self.eval.account.unwrap_or("*")).replace("{}", name)
     }
 

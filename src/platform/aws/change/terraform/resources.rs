@@ -18,21 +18,36 @@ type Rule = (&'static str, &'static str, &'static str, &'static str);
 const RULES: &[Rule] = &[
     ("aws_s3_bucket", "policy", "bucket", "arn:aws:s3:::{}"),
     ("aws_s3_bucket_policy", "policy", "bucket", "arn:aws:s3:::{}"),
-    ("aws_kms_key", "policy", "arn", "{}"),
+    ("aws_kms_key", "policy", "arn", "arn:aws:kms:{region}:{account}:key/{}"),
     ("aws_kms_key_policy", "policy", "key_id", "arn:aws:kms:{region}:{account}:key/{}"),
     ("aws_sqs_queue", "policy", "name", "arn:aws:sqs:{region}:{account}:{}"),
     ("aws_sqs_queue_policy", "policy", "queue_url", "arn:aws:sqs:{region}:{account}:{}"),
     ("aws_sns_topic", "policy", "name", "arn:aws:sns:{region}:{account}:{}"),
-    ("aws_sns_topic_policy", "policy", "arn", "{}"),
-    ("aws_secretsmanager_secret", "policy", "arn", "{}"),
-    ("aws_secretsmanager_secret_policy", "policy", "secret_arn", "{}"),
+    ("aws_sns_topic_policy", "policy", "arn", "arn:aws:sns:{region}:{account}:{}"),
+    (
+        "aws_secretsmanager_secret",
+        "policy",
+        "arn",
+        "arn:aws:secretsmanager:{region}:{account}:secret:{}",
+    ),
+    (
+        "aws_secretsmanager_secret_policy",
+        "policy",
+        "secret_arn",
+        "arn:aws:secretsmanager:{region}:{account}:secret:{}",
+    ),
     (
         "aws_ecr_repository_policy",
         "policy",
         "repository",
         "arn:aws:ecr:{region}:{account}:repository/{}",
     ),
-    ("aws_dynamodb_resource_policy", "policy", "resource_arn", "{}"),
+    (
+        "aws_dynamodb_resource_policy",
+        "policy",
+        "resource_arn",
+        "arn:aws:dynamodb:{region}:{account}:table/{}",
+    ),
     (
         "aws_efs_file_system_policy",
         "policy",
@@ -52,7 +67,12 @@ const RULES: &[Rule] = &[
         "event_bus_name",
         "arn:aws:events:{region}:{account}:event-bus/{}",
     ),
-    ("aws_kinesis_resource_policy", "policy", "resource_arn", "{}"),
+    (
+        "aws_kinesis_resource_policy",
+        "policy",
+        "resource_arn",
+        "arn:aws:kinesis:{region}:{account}:stream/{}",
+    ),
     (
         "aws_opensearch_domain_policy",
         "access_policies",
@@ -110,23 +130,22 @@ impl<'a> Reader<'_, 'a> {
                         NAMED.iter().find(|rule| rule.0 == kind).map(|rule| (rule.1, rule.2))?
                     }
                 };
-                self.filled(row, template, &text_of(fields, name)?)
+                Some(self.filled(row, template, &text_of(fields, name)?))
             }
         }
     }
 
     /// A template with the name of a resource in it; a name may be an ARN or an URL itself.
-    fn filled(&self, row: &Row<'a>, template: &str, name: &str) -> Option<String> {
+    fn filled(&self, row: &Row<'a>, template: &str, name: &str) -> String {
         if name.starts_with("arn:") {
-            return Some(name.to_string());
+            return name.to_string();
         }
         let name = name.rsplit('/').next().filter(|_| name.contains("://")).unwrap_or(name);
         let account = self.account(row);
-        let text = template
+        template
             .replace("{region}", "*")
             .replace("{account}", account.as_deref().unwrap_or("*"))
-            .replace("{}", name);
-        text.starts_with("arn:").then_some(text)
+            .replace("{}", name)
     }
 
     /// Reads the policy of a resource.
@@ -136,7 +155,7 @@ impl<'a> Reader<'_, 'a> {
         };
         let (_, attribute, named, template) = *rule;
         let before = row.before.as_ref().and_then(|fields| text_of(fields, named));
-        let before = before.and_then(|name| self.filled(row, template, &name));
+        let before = before.map(|name| self.filled(row, template, &name));
         if row.fields.is_none() {
             if let Some(arn) = before {
                 self.push_resource(row, arn, None);
@@ -146,7 +165,7 @@ impl<'a> Reader<'_, 'a> {
         let name = format!("policy of {}", row.address);
         let documents = self.documents(row, attribute, &name, intake);
         let arn = match row.text(named) {
-            Known::Value(name) => self.filled(row, template, &name),
+            Known::Value(name) => Some(self.filled(row, template, &name)),
             Known::Absent => before,
             Known::Unknown => {
                 let led = self.refs.of(self.rows, row, named);
@@ -157,11 +176,11 @@ impl<'a> Reader<'_, 'a> {
             }
         };
         let arn = arn.unwrap_or_else(|| {
-            // The statements say what they allow; the name only keeps policies apart.
+            // The address in the place of the name keeps policies apart.
             if !documents.is_empty() {
                 self.change.open(&row.address, named, row.place);
             }
-            format!("arn:aws:{}:::{}", row.kind, row.address)
+            self.filled(row, template, &row.address)
         });
         for document in documents {
             self.push_resource(row, arn.clone(), Some(document));
@@ -196,10 +215,10 @@ impl<'a> Reader<'_, 'a> {
                 }
             };
             let template = "arn:aws:lambda:{region}:{account}:function:{}";
-            let arn = function.and_then(|name| self.filled(row, template, &name));
+            let arn = function.map(|name| self.filled(row, template, &name));
             let arn = arn.unwrap_or_else(|| {
                 self.change.open(&row.address, "function_name", row.place);
-                format!("arn:aws:lambda:::{}", row.address)
+                self.filled(row, template, &row.address)
             });
             intake.used(1);
             let statement = permission(row, fields, &arn);

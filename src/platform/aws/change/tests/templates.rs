@@ -111,13 +111,13 @@ fn intrinsics_are_resolved_as_far_as_the_template_decides() {
         run.verdict(
             ROLE,
             "secretsmanager:GetSecretValue",
-            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a-123456"
+            "arn:aws:secretsmanager:eu-west-1:unknown:secret:a-123456"
         ),
         "allow"
     );
     assert_eq!(run.verdict(ROLE, "kms:Decrypt", "*"), "allow");
     // The deny is in a Region that is not known, and there only possible.
-    let table = "arn:aws:dynamodb:eu-west-1:111122223333:table/t";
+    let table = "arn:aws:dynamodb:eu-west-1:unknown:table/t";
     assert_eq!(run.verdict(ROLE, "dynamodb:DeleteTable", table), "conditional");
     let notes = run.notes();
     assert!(notes.contains("parameters are taken at their defaults: Names, Stage"), "{notes}");
