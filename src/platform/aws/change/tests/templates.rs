@@ -271,3 +271,18 @@ fn a_template_says_nothing_of_what_was_before() {
     assert!(run.ids().is_empty());
     assert!(run.notes().contains("does not say what was before"));
 }
+
+#[test]
+fn no_cut_of_a_template_or_plan_is_a_panic_and_a_cut_plan_is_rejected() {
+    for cut in (0..TEMPLATE.len()).step_by(61) {
+        let head = format!("AWSTemplateFormatVersion: x\n{}", &TEMPLATE[..cut]);
+        let run = run(&[("t.yaml", &head)]);
+        let intake = &run.intakes[0];
+        assert!(intake.records > 0, "{cut}: nothing was read and nothing was told");
+    }
+    let plan = r#"{"format_version":"1.2","resource_changes":[{"address":"aws_iam_role.a","type":"aws_iam_role","name":"a","mode":"managed","change":{"actions":["create"],"before":null,"after":{"name":"a\u00e9"},"after_unknown":{"arn":true}}}]}"#;
+    for cut in plan.find(':').unwrap() + 30..plan.len() {
+        let run = run(&[("p.json", &plan[..cut])]);
+        assert_eq!(run.intakes[0].rejected_count, 1, "{cut}");
+    }
+}
