@@ -205,6 +205,11 @@ fn is_name(text: &str) -> bool {
         && !text.bytes().any(|byte| matches!(byte, b'*' | b'?' | b'/' | 0..=0x20 | 0x7f))
 }
 
+/// A verb as it is written in actions.
+pub(super) fn verb_of(verb: &str) -> &str {
+    if is_name(verb) { verb } else { OTHER }
+}
+
 impl Asked<'_> {
     /// The action. Kinds and groups come from paths that anybody may write: what could not be one is not kept.
     pub(super) fn action(&self) -> String {

@@ -149,7 +149,7 @@ impl Work {
         };
         match scope::everybody(verb, &kept) {
             Some(class) => (format!("{NO_PERMISSION}:{class}"), ScopeSet::One(kept.into())),
-            None => (names::path_action(verb, &kept), ScopeSet::Unknown),
+            None => (names::path_action(scope::verb_of(verb), &kept), ScopeSet::Unknown),
         }
     }
 
@@ -164,7 +164,7 @@ impl Work {
             known.insert(action.clone());
             return action;
         }
-        names::action(verb, "(other)", "(other)", "").into()
+        names::action(scope::verb_of(verb), "(other)", "(other)", "").into()
     }
 
     /// The grant that the authorizer's reason names. Logs without decisions have no reasons.
