@@ -31,4 +31,5 @@ pub mod intent;
 pub mod model;
 pub mod platform;
 pub mod report;
+mod scan;
 pub mod usage;
