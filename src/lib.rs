@@ -33,4 +33,5 @@ pub mod intent;
 pub mod model;
 pub mod platform;
 pub mod report;
+mod scan;
 pub mod usage;
