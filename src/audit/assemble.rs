@@ -39,24 +39,8 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     drop_denials_only(&usage, &mut tables);
     assume(options, &usage, &mut tables.claims)?;
     add_log_only(&usage, &mut tables);
-    tables
-        .identities
-        .sort_by(|left, right| (&left.platform, &left.id).cmp(&(&right.platform, &right.id)));
-    tables
-        .identities
-        .dedup_by(|later, first| later.platform == first.platform && later.id == first.id);
-    tables.credentials.sort();
-    tables.links.sort();
-    tables.links.dedup();
-    let mut actions = std::mem::take(&mut tables.actions);
-    actions.extend(
-        usage
-            .iter()
-            .filter(|row| !row.action.starts_with(crate::gap::NO_PERMISSION))
-            .map(|row| (row.platform.clone(), row.action.clone())),
-    );
-    actions.sort_unstable();
-    actions.dedup();
+    sort(&mut tables);
+    let actions = actions(&mut tables, &usage);
     let catalogue = catalogue(&actions, &tables.levels);
     let mut evaluators = BTreeMap::new();
     for (id, estate) in raw.estates {
@@ -136,6 +120,33 @@ fn no_time(as_of: Option<Time>) -> Option<Diagnostic> {
         .note("staleness and unused permissions are not judged")
         .help("add logs or last-accessed reports, or say --as-of today");
     as_of.is_none().then_some(warning)
+}
+
+/// Sorts tables; of two descriptions of an identity the first stays.
+fn sort(tables: &mut Tables) {
+    tables
+        .identities
+        .sort_by(|left, right| (&left.platform, &left.id).cmp(&(&right.platform, &right.id)));
+    tables
+        .identities
+        .dedup_by(|later, first| later.platform == first.platform && later.id == first.id);
+    tables.credentials.sort();
+    tables.links.sort();
+    tables.links.dedup();
+}
+
+/// The actions that grants, reports and usage name, sorted.
+fn actions(tables: &mut Tables, usage: &[UsageRow]) -> Vec<(Str, Str)> {
+    let mut actions = std::mem::take(&mut tables.actions);
+    actions.extend(
+        usage
+            .iter()
+            .filter(|row| !row.action.starts_with(crate::gap::NO_PERMISSION))
+            .map(|row| (row.platform.clone(), row.action.clone())),
+    );
+    actions.sort_unstable();
+    actions.dedup();
+    actions
 }
 
 fn sorted<T: Ord>(mut rows: Vec<T>) -> Vec<T> {

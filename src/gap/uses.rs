@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Frame;
+use crate::model::time::SLOTS_A_DAY;
 use crate::model::{ActionId, ActionSet, Intervals, Outcome, Place, Str, Time, UsageRow};
 
 /// What is known of the use of one action by one identity.
@@ -44,7 +45,7 @@ impl Uses {
                 uses.unmapped.insert(service.to_ascii_lowercase().into());
             }
             if row.outcome == Outcome::Allowed {
-                uses.active.extend(row.slots.iter().map(|slot| slot / 96));
+                uses.active.extend(row.slots.iter().map(|slot| slot / SLOTS_A_DAY));
             }
             let Some(action) = frame.usage_actions[number] else {
                 continue;

@@ -14,6 +14,9 @@ pub struct Time(i64);
 /// A quarter-hour since the epoch.
 pub type Slot = u32;
 
+/// Quarter-hours of a day.
+pub const SLOTS_A_DAY: Slot = 96;
+
 /// Seconds in a slot.
 pub const SLOT_SECONDS: i64 = 900;
 

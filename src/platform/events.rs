@@ -69,6 +69,64 @@ pub trait Fields<'a> {
     }
 }
 
+/// The fields of one record, at hand: most are asked for more than once.
+pub struct Record<'a>([&'a [u8]; MAX_FIELDS]);
+
+impl<'a> Record<'a> {
+    /// Takes all fields of a record.
+    #[inline(always)]
+    pub fn new(fields: &dyn Fields<'a>) -> Record<'a> {
+        let mut record = Record([&[]; MAX_FIELDS]);
+        fields.all(&mut record.0);
+        record
+    }
+
+    /// The field's bytes; empty if it is absent.
+    #[inline(always)]
+    pub fn get(&self, field: usize) -> &'a [u8] {
+        self.0.get(field).copied().unwrap_or_default()
+    }
+
+    /// The inside of a raw string, escapes kept; empty if it is no string.
+    #[inline(always)]
+    pub fn inside(&self, field: usize) -> &'a [u8] {
+        inside(self.get(field))
+    }
+
+    /// The first of these fields that is not empty.
+    #[inline(always)]
+    pub fn first(&self, fields: &[usize]) -> &'a [u8] {
+        fields.iter().map(|field| self.get(*field)).find(|value| !value.is_empty()).unwrap_or(&[])
+    }
+}
+
+/// The inside of a raw string.
+#[inline(always)]
+pub fn inside(raw: &[u8]) -> &[u8] {
+    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or_default()
+}
+
+/// Names the fields of a format by number and lists them: `NAME: Take ["path", "to", "it"];`.
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident: $take:ident [$($key:literal),+];)+) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms,
+            reason = "positions are written like the constants that they become")]
+        #[repr(usize)]
+        enum Position { $($name),+ }
+        $($(#[$doc])* pub(super) const $name: usize = Position::$name as usize;)+
+        /// The wanted fields, by position.
+        pub(super) static FIELDS: &[$crate::platform::events::Field] = &[
+            $($crate::platform::events::Field {
+                path: &[$($key),+],
+                take: $crate::platform::events::Take::$take,
+            }),+
+        ];
+        /// The reader's limit on the number of fields.
+        const _: () = assert!(FIELDS.len() <= $crate::platform::events::MAX_FIELDS);
+    };
+}
+pub(crate) use fields;
+
 /// What the format makes of one record. Reused from record to record; the reader clears it.
 #[derive(Debug, Default)]
 pub struct RawEvent {

@@ -17,6 +17,7 @@ pub mod events;
 pub mod generic;
 pub(crate) mod json;
 pub mod kubernetes;
+mod recorded;
 
 use std::sync::Arc;
 
@@ -58,6 +59,20 @@ pub struct Kind {
     /// What is done with it.
     pub role: Role,
 }
+
+/// Declares the kinds of a platform and lists them: `NAME = ("id", "what", role);`.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = ($id:literal, $what:literal, $role:expr);)*) => {
+        $($(#[$doc])* pub static $name: $crate::platform::Kind = $crate::platform::Kind {
+            id: $id,
+            what: $what,
+            role: $role,
+        };)*
+        /// All kinds, in the order in which lists print them.
+        pub static ALL: &[&$crate::platform::Kind] = &[$(&$name),*];
+    };
+}
+pub(crate) use kinds;
 
 /// The beginning of a file, for detection.
 #[derive(Debug, Clone, Copy)]

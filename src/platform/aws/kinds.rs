@@ -1,14 +1,6 @@
 //! The kinds of AWS files. What tells them apart is in [`super::detect`].
 
-use crate::platform::{Kind, Role};
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = ($id:literal, $what:literal, $role:expr);)*) => {
-        $($(#[$doc])* pub static $name: Kind = Kind { id: $id, what: $what, role: $role };)*
-        /// All kinds, in the order in which lists print them.
-        pub static ALL: &[&Kind] = &[$(&$name),*];
-    };
-}
+use crate::platform::{Role, kinds};
 
 kinds! {
     /// `iam get-account-authorization-details`.

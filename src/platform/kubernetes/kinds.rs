@@ -1,14 +1,6 @@
 //! The kinds of Kubernetes files.
 
-use crate::platform::{Kind, Role};
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = ($id:literal, $what:literal, $role:expr);)*) => {
-        $($(#[$doc])* pub static $name: Kind = Kind { id: $id, what: $what, role: $role };)*
-        /// All kinds, in the order in which lists print them.
-        pub static ALL: &[&Kind] = &[$(&$name),*];
-    };
-}
+use crate::platform::{Role, kinds};
 
 kinds! {
     /// Objects as YAML documents or JSON: RBAC, service accounts, workloads, audit policies, `aws-auth`.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::at;
 use crate::model::usage::SCOPE_CAP;
-use crate::model::{Outcome, ScopeSet, Str, Time, UsageRow};
+use crate::model::{Outcome, ScopeSet, Str, UsageRow};
+use crate::platform::LoggedGrant;
 use crate::platform::agent::{self, names};
 use crate::platform::events::{RawRow, Translated, key_parts};
-use crate::platform::{LogSpan, LoggedGrant};
+use crate::platform::recorded::Recorded;
 
 /// Days are made of slots of a quarter-hour.
-const SLOTS_A_DAY: u32 = 96;
 
 /// The parts of a key, by the fields of the record.
 struct Key<'a>(Vec<&'a [u8]>);
@@ -26,17 +26,10 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What a log shows of its own recording, by agent and class.
-#[derive(Default)]
-struct Seen {
-    days: BTreeSet<i64>,
-    files: BTreeSet<u32>,
-    ends: Option<(Time, Time)>,
-}
-
 /// Says what keys mean.
 pub(super) fn translate(rows: Vec<RawRow>, out: &mut Translated) {
-    let mut spans: BTreeMap<(Str, Str), Seen> = BTreeMap::new();
+    // What a log shows of its own recording, by agent and class.
+    let mut spans: BTreeMap<(Str, Str), Recorded> = BTreeMap::new();
     let mut remarks: BTreeMap<String, u64> = BTreeMap::new();
     let mut kept: BTreeMap<(Str, Str, Outcome), BTreeSet<Str>> = BTreeMap::new();
     for row in &rows {
@@ -50,7 +43,8 @@ pub(super) fn translate(rows: Vec<RawRow>, out: &mut Translated) {
             "denied" => Outcome::Denied,
             _ => Outcome::Undetermined,
         };
-        see(&mut spans, &key, row);
+        let of = (key.get(at::AGENT).into(), key.get(at::CLASS).into());
+        spans.entry(of).or_default().see(row);
         // A copy without an answer, of calls whose answers are in another file.
         if row.count == 0 && outcome == Outcome::Undetermined {
             continue;
@@ -60,36 +54,10 @@ pub(super) fn translate(rows: Vec<RawRow>, out: &mut Translated) {
         }
         usage(&key, row, outcome, &mut kept, out);
     }
-    for ((account, class), seen) in spans {
-        let Some((first, last)) = seen.ends else { continue };
-        out.spans.push(LogSpan {
-            platform: agent::ID.into(),
-            account,
-            region: "".into(),
-            class,
-            read_only: None,
-            resource: None,
-            days: seen.days.into_iter().collect(),
-            first,
-            last,
-            files: seen.files.len() as u64,
-        });
+    for ((account, class), recorded) in spans {
+        out.spans.extend(recorded.span(agent::ID, account, class));
     }
     out.remarks.extend(remarks.into_iter().filter(|(_, count)| *count > 0));
-}
-
-fn see(spans: &mut BTreeMap<(Str, Str), Seen>, key: &Key<'_>, row: &RawRow) {
-    let seen = spans.entry((key.get(at::AGENT).into(), key.get(at::CLASS).into())).or_default();
-    let mut last = None;
-    for slot in &row.slots {
-        let day = i64::from(slot / SLOTS_A_DAY);
-        if last.replace(day) != Some(day) {
-            seen.days.insert(day);
-        }
-    }
-    seen.files.extend([row.first.1.file, row.last.1.file]);
-    let (first, last) = seen.ends.unwrap_or((row.first.0, row.last.0));
-    seen.ends = Some((first.min(row.first.0), last.max(row.last.0)));
 }
 
 fn usage(

@@ -4,19 +4,8 @@
 //! `requestParameters` are the API's with the first letter lowered. `requestParameters` and `resources` are
 //! taken raw as well, because lists and rarer members are looked up only for the calls that have them.
 
-use crate::platform::events::{Field, Fields, MAX_FIELDS, Take};
-
-macro_rules! fields {
-    ($($(#[$doc:meta])* $name:ident: $take:ident [$($key:literal),+];)+) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms,
-            reason = "positions are written like the constants that they become")]
-        #[repr(usize)]
-        enum Position { $($name),+ }
-        $($(#[$doc])* pub(super) const $name: usize = Position::$name as usize;)+
-        /// The wanted fields, by position.
-        pub(super) static FIELDS: &[Field] = &[$(Field { path: &[$($key),+], take: Take::$take }),+];
-    };
-}
+pub(super) use crate::platform::events::Record;
+use crate::platform::events::fields;
 
 fields! {
     EVENT_TIME: Scalar ["eventTime"];
@@ -83,26 +72,4 @@ fields! {
     STATE_MACHINE_ARN: Text ["requestParameters", "stateMachineArn"];
     DATABASE_NAME: Text ["requestParameters", "databaseName"];
     DB_INSTANCE: Text ["requestParameters", "dBInstanceIdentifier"];
-}
-
-/// The reader's limit on the number of fields.
-const _: () = assert!(FIELDS.len() <= MAX_FIELDS);
-
-/// The fields of one record, at hand: each is asked for several times.
-pub(super) struct Record<'a>([&'a [u8]; MAX_FIELDS]);
-
-impl<'a> Record<'a> {
-    /// Takes all fields of a record.
-    #[inline(always)]
-    pub(super) fn new(fields: &dyn Fields<'a>) -> Record<'a> {
-        let mut record = Record([&[]; MAX_FIELDS]);
-        fields.all(&mut record.0);
-        record
-    }
-
-    /// The field's bytes; empty if it is absent.
-    #[inline(always)]
-    pub(super) fn get(&self, field: usize) -> &'a [u8] {
-        self.0.get(field).copied().unwrap_or_default()
-    }
 }

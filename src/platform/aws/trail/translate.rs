@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Outcome, ScopeSet, Str, UsageRow};
 use crate::platform::LogSpan;
 use crate::platform::events::{RawRow, Translated};
+use crate::platform::recorded::Recorded;
 
 use super::actions::{Needed, Needs, needs, spell};
 use super::identity::{Caller, caller};
@@ -80,18 +81,11 @@ fn passed<'a>(key: &Key<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
 
 type SpanKey = (Str, Str, Str, Option<bool>, Option<Str>);
 
-#[derive(Default)]
-struct Days {
-    days: BTreeSet<i64>,
-    files: BTreeSet<u32>,
-    ends: Option<(crate::model::Time, crate::model::Time)>,
-}
-
 struct Work<'o> {
     out: &'o mut Translated,
     names: Names,
     types: ActionTypes,
-    spans: BTreeMap<SpanKey, Days>,
+    spans: BTreeMap<SpanKey, Recorded>,
     remarks: BTreeMap<String, u64>,
     /// Unique ids under which each credited ARN was seen.
     unique: BTreeMap<Str, BTreeSet<Str>>,
@@ -413,19 +407,7 @@ impl Work<'_> {
                 read_only,
                 resource,
             );
-            let days = self.spans.entry(span).or_default();
-            let slots_a_day = 96;
-            let mut last = None;
-            for slot in &row.slots {
-                let day = i64::from(slot / slots_a_day);
-                if last.replace(day) != Some(day) {
-                    days.days.insert(day);
-                }
-            }
-            days.files.insert(row.first.1.file);
-            days.files.insert(row.last.1.file);
-            let (first, end) = days.ends.unwrap_or((row.first.0, row.last.0));
-            days.ends = Some((first.min(row.first.0), end.max(row.last.0)));
+            self.spans.entry(span).or_default().see(row);
         }
     }
 
@@ -453,22 +435,9 @@ impl Work<'_> {
         for (text, count) in recreated {
             self.remark(text, count);
         }
-        for ((account, region, class, read_only, resource), days) in self.spans {
-            let Some((first, last)) = days.ends else {
-                continue;
-            };
-            self.out.spans.push(LogSpan {
-                platform: "aws".into(),
-                account,
-                region,
-                class,
-                read_only,
-                resource,
-                days: days.days.into_iter().collect(),
-                first,
-                last,
-                files: days.files.len() as u64,
-            });
+        for ((account, region, class, read_only, resource), recorded) in self.spans {
+            let span = recorded.span("aws", account, class);
+            self.out.spans.extend(span.map(|span| LogSpan { region, read_only, resource, ..span }));
         }
         self.out.remarks.extend(self.remarks);
     }

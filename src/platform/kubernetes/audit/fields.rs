@@ -4,19 +4,8 @@
 //! payload for GKE. What Go writes with escapes in nearly every record (reasons and messages quote names, request
 //! URIs hold `\u0026`) is taken raw, so that the fast reader keeps the record.
 
-use crate::platform::events::{Field, Fields, MAX_FIELDS, Take};
-
-macro_rules! fields {
-    ($($(#[$doc:meta])* $name:ident: $take:ident [$($key:literal),+];)+) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms,
-            reason = "positions are written like the constants that they become")]
-        #[repr(usize)]
-        enum Position { $($name),+ }
-        $($(#[$doc])* pub(super) const $name: usize = Position::$name as usize;)+
-        /// The wanted fields, by position.
-        pub(super) static FIELDS: &[Field] = &[$(Field { path: &[$($key),+], take: Take::$take }),+];
-    };
-}
+use crate::platform::events::fields;
+pub(super) use crate::platform::events::{Record, inside};
 
 fields! {
     AUDIT_ID: Text ["auditID"];
@@ -81,44 +70,4 @@ fields! {
     GKE_PROJECT: Text ["resource", "labels", "project_id"];
     GKE_LOCATION: Text ["resource", "labels", "location"];
     GKE_CLUSTER: Text ["resource", "labels", "cluster_name"];
-}
-
-/// The reader's limit on the number of fields.
-const _: () = assert!(FIELDS.len() <= MAX_FIELDS);
-
-/// The fields of one record, at hand: most are asked for more than once.
-pub(super) struct Record<'a>([&'a [u8]; MAX_FIELDS]);
-
-impl<'a> Record<'a> {
-    /// Takes all fields of a record.
-    #[inline(always)]
-    pub(super) fn new(fields: &dyn Fields<'a>) -> Record<'a> {
-        let mut record = Record([&[]; MAX_FIELDS]);
-        fields.all(&mut record.0);
-        record
-    }
-
-    /// The field's bytes; empty if it is absent.
-    #[inline(always)]
-    pub(super) fn get(&self, field: usize) -> &'a [u8] {
-        self.0.get(field).copied().unwrap_or_default()
-    }
-
-    /// The inside of a raw string, escapes kept; empty if it is no string.
-    #[inline(always)]
-    pub(super) fn inside(&self, field: usize) -> &'a [u8] {
-        inside(self.get(field))
-    }
-
-    /// The first of these fields that is not empty.
-    #[inline(always)]
-    pub(super) fn first(&self, fields: &[usize]) -> &'a [u8] {
-        fields.iter().map(|field| self.get(*field)).find(|value| !value.is_empty()).unwrap_or(&[])
-    }
-}
-
-/// The inside of a raw string.
-#[inline(always)]
-pub(super) fn inside(raw: &[u8]) -> &[u8] {
-    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or_default()
 }

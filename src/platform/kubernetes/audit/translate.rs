@@ -6,6 +6,7 @@ use crate::model::{Outcome, Place, ScopeSet, Str, Time, UsageRow};
 use crate::platform::events::{RawRow, Translated};
 use crate::platform::json;
 use crate::platform::kubernetes::{ID, names};
+use crate::platform::recorded::Recorded;
 use crate::platform::{LogSpan, LoggedGrant};
 
 use super::CLASS;
@@ -32,13 +33,6 @@ pub(super) fn translate(rows: &[RawRow], out: &mut Translated) {
     work.finish(out);
 }
 
-#[derive(Default)]
-struct Days {
-    days: BTreeSet<i64>,
-    files: BTreeSet<u32>,
-    ends: Option<(Time, Time)>,
-}
-
 /// Identity, action, resource, what names it and its detail.
 type GrantKey = (Str, Str, Str, Str, Str);
 
@@ -49,7 +43,7 @@ struct Work {
     kinds: Kinds,
     usage: Vec<UsageRow>,
     grants: BTreeMap<GrantKey, (Time, Place)>,
-    spans: BTreeMap<(Str, bool), Days>,
+    spans: BTreeMap<(Str, bool), Recorded>,
     remarks: BTreeMap<&'static str, u64>,
     refused: BTreeMap<Str, BTreeSet<Str>>,
 }
@@ -394,19 +388,7 @@ impl Work {
         if key.has(if is_read { flag::CHANGES_ONLY } else { flag::READS_ONLY }) {
             return;
         }
-        let days = self.spans.entry((key.get(Part::Cluster).into(), is_read)).or_default();
-        let slots_a_day = 96;
-        let mut last = None;
-        for slot in &row.slots {
-            let day = i64::from(slot / slots_a_day);
-            if last.replace(day) != Some(day) {
-                days.days.insert(day);
-            }
-        }
-        days.files.insert(row.first.1.file);
-        days.files.insert(row.last.1.file);
-        let (first, end) = days.ends.unwrap_or((row.first.0, row.last.0));
-        days.ends = Some((first.min(row.first.0), end.max(row.last.0)));
+        self.spans.entry((key.get(Part::Cluster).into(), is_read)).or_default().see(row);
     }
 
     fn remark(&mut self, text: &'static str, count: u64) {
@@ -415,20 +397,9 @@ impl Work {
 
     fn finish(self, out: &mut Translated) {
         out.usage.extend(self.usage);
-        for ((cluster, is_read), days) in self.spans {
-            let Some((first, last)) = days.ends else { continue };
-            out.spans.push(LogSpan {
-                platform: ID.into(),
-                account: cluster,
-                region: "".into(),
-                class: CLASS.into(),
-                read_only: Some(is_read),
-                resource: None,
-                days: days.days.into_iter().collect(),
-                first,
-                last,
-                files: days.files.len() as u64,
-            });
+        for ((cluster, is_read), recorded) in self.spans {
+            let span = recorded.span(ID, cluster, CLASS.into());
+            out.spans.extend(span.map(|span| LogSpan { read_only: Some(is_read), ..span }));
         }
         for ((identity, action, resource, by, detail), (first, place)) in self.grants {
             out.grants.push(LoggedGrant {
