@@ -109,25 +109,19 @@ impl RawEvent {
 
     /// Adds parts to the key, as [`RawEvent::part`] does.
     pub fn parts(&mut self, parts: &[&[u8]]) {
-        let cut = |part: &[u8]| part.len().min(usize::from(u16::MAX));
-        let end = self.length + parts.iter().map(|part| cut(part) + 2).sum::<usize>();
-        if self.key.len() < end {
-            self.key.resize(end, 0);
-        }
-        let mut rest = self.key.get_mut(self.length..end).unwrap_or_default();
         for part in parts {
-            let part = part.get(..cut(part)).unwrap_or_default();
-            let Some((length, after)) = rest.split_first_chunk_mut::<2>() else { return };
-            *length = (part.len() as u16).to_le_bytes();
-            if part.is_empty() {
-                rest = after;
-                continue;
+            let part = part.get(..usize::from(u16::MAX)).unwrap_or(part);
+            let begin = self.length + 2;
+            let end = begin + part.len();
+            if self.key.len() < end {
+                self.key.resize(end * 2, 0);
             }
-            let Some((place, after)) = after.split_at_mut_checked(part.len()) else { return };
+            let place = self.key.get_mut(self.length..end).unwrap_or_default();
+            let Some((length, place)) = place.split_first_chunk_mut::<2>() else { return };
+            *length = (part.len() as u16).to_le_bytes();
             copy(place, part);
-            rest = after;
+            self.length = end;
         }
-        self.length = end;
     }
 
     /// The key's bytes.

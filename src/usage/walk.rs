@@ -14,10 +14,10 @@
 use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use memchr::memchr2;
 
 use super::plan::{Action, MAX_DEPTH, NO_FIELD, NO_LEVEL, Plan, Ranges};
 use crate::platform::events::Take;
+use crate::scan::{self, End};
 
 /// Zero bytes behind each text.
 pub(crate) const PAD: usize = 64;
@@ -37,7 +37,8 @@ pub(crate) enum Stop {
     Slow,
 }
 
-type Walked<T> = Result<T, Stop>;
+/// What was read, or nothing: why not is then in [`Walk::stop`], so that places come back in registers.
+type Walked<T> = Option<T>;
 
 /// A key that a level has seen.
 #[derive(Debug, Clone)]
@@ -50,6 +51,14 @@ struct Known {
     /// The keys that last followed it.
     next: [u16; 2],
     length: u16,
+}
+
+/// A key that was read.
+struct Member {
+    key: u16,
+    /// The place behind its colon.
+    after: usize,
+    action: Action,
 }
 
 /// What a level has seen.
@@ -92,7 +101,7 @@ impl Walker {
     }
 
     /// Reads the record at the beginning of a padded text and returns its length.
-    pub(crate) fn walk(&mut self, text: &[u8], ranges: &mut Ranges) -> Walked<usize> {
+    pub(crate) fn walk(&mut self, text: &[u8], ranges: &mut Ranges) -> Result<usize, Stop> {
         ranges.clear();
         if text.first() != Some(&b'{') {
             return Err(Stop::Slow);
@@ -104,8 +113,9 @@ impl Walker {
             text,
             end: text.len().saturating_sub(PAD),
             ranges,
+            stop: Stop::More,
         };
-        walk.object(1, 0)
+        walk.object(1, 0).ok_or(walk.stop)
     }
 }
 
@@ -176,13 +186,23 @@ struct Walk<'a, 'r> {
     text: &'a [u8],
     end: usize,
     ranges: &'r mut Ranges,
+    /// Why the record was not read, once something gave nothing: at first what a text that ends gives.
+    stop: Stop,
 }
 
 impl Walk<'_, '_> {
     /// At a byte that fits nowhere: beyond the end more text may make it right.
     #[cold]
-    fn wrong<T>(&self, at: usize) -> Walked<T> {
-        Err(if at >= self.end { Stop::More } else { Stop::Slow })
+    fn wrong<T>(&mut self, at: usize) -> Walked<T> {
+        self.stop = if at >= self.end { Stop::More } else { Stop::Slow };
+        None
+    }
+
+    /// At what is not for this reader.
+    #[cold]
+    fn slow<T>(&mut self) -> Walked<T> {
+        self.stop = Stop::Slow;
+        None
     }
 
     #[inline(always)]
@@ -191,7 +211,14 @@ impl Walk<'_, '_> {
     }
 
     #[inline(always)]
-    fn blank(&self, mut at: usize) -> usize {
+    fn blank(&self, at: usize) -> usize {
+        if self.byte(at) > b' ' { at } else { self.blanks(at) }
+    }
+
+    /// Logs are written without blanks, mostly.
+    #[cold]
+    #[inline(never)]
+    fn blanks(&self, mut at: usize) -> usize {
         while matches!(self.byte(at), b' ' | b'\n' | b'\r' | b'\t') {
             at += 1;
         }
@@ -202,50 +229,40 @@ impl Walk<'_, '_> {
     fn object(&mut self, at: usize, level: u16) -> Walked<usize> {
         let mut at = self.blank(at);
         if self.byte(at) == b'}' {
-            return Ok(at + 1);
+            return Some(at + 1);
         }
         let mut before = 0u16;
         loop {
-            let (key, after) = self.key(at, level, before)?;
-            before = key;
-            let after = self.blank(after);
-            let action = self.levels[usize::from(level)].keys[usize::from(key)].action;
-            at = if self.byte(after) == b'"' {
-                self.string(after, action)?
-            } else if action.below == 0 {
-                self.skip(after, level)?
+            let member = self.key(at, level, before)?;
+            before = member.key;
+            let value = self.blank(member.after);
+            at = if self.byte(value) == b'"' {
+                self.string(value, member.action)?
+            } else if member.action.below == 0 {
+                self.skip(value, level)?
             } else {
-                self.value(after, action, level)?
+                self.value(value, member.action, level)?
             };
+            at = self.blank(at);
             match self.byte(at) {
-                b',' => at += 1,
-                b'}' => return Ok(at + 1),
-                _ => {
-                    at = self.blank(at);
-                    match self.byte(at) {
-                        b',' => at += 1,
-                        b'}' => return Ok(at + 1),
-                        _ => return self.wrong(at),
-                    }
-                }
-            }
-            if self.byte(at) != b'"' {
-                at = self.blank(at);
+                b',' => at = self.blank(at + 1),
+                b'}' => return Some(at + 1),
+                _ => return self.wrong(at),
             }
         }
     }
 
-    /// Reads a key and its colon: the key's number, and the place behind the colon.
+    /// Reads a key and its colon.
     #[inline(always)]
-    fn key(&mut self, at: usize, level: u16, before: u16) -> Walked<(u16, usize)> {
-        let seen = &self.levels[usize::from(level)];
+    fn key(&mut self, at: usize, level: u16, before: u16) -> Walked<Member> {
+        let keys = self.levels[usize::from(level)].keys.as_slice();
         if let Some(chunk) = self.text.get(at..).and_then(|text| text.first_chunk()) {
             let chunk = words(chunk);
-            let [first, second] = seen.keys[usize::from(before)].next;
-            for guess in [first, second] {
-                let known = &seen.keys[usize::from(guess)];
+            for guess in keys[usize::from(before)].next {
+                let known = &keys[usize::from(guess)];
                 if known.is(&chunk) {
-                    return Ok((guess, at + usize::from(known.length)));
+                    let after = at + usize::from(known.length);
+                    return Some(Member { key: guess, after, action: known.action });
                 }
             }
         }
@@ -253,13 +270,13 @@ impl Walk<'_, '_> {
     }
 
     #[inline(never)]
-    fn key_the_ordinary_way(&mut self, at: usize, level: u16, before: u16) -> Walked<(u16, usize)> {
+    fn key_the_ordinary_way(&mut self, at: usize, level: u16, before: u16) -> Walked<Member> {
         if self.byte(at) != b'"' {
             return self.wrong(at);
         }
-        let close = string_stop(self.text, at + 1)?;
+        let close = scan::string_stop(self.text, at + 1)?;
         if self.byte(close) == b'\\' {
-            return Err(Stop::Slow);
+            return self.slow();
         }
         let colon = self.blank(close + 1);
         if self.byte(colon) != b':' {
@@ -271,13 +288,14 @@ impl Walk<'_, '_> {
             Some(number) => number,
             // Wanted keys are known from the start; number 0 is skipped.
             None if seen.keys.len() >= KEYS_KEPT || key.len() > 256 => {
-                return Ok((0, colon + 1));
+                return Some(Member { key: 0, after: colon + 1, action: Action::SKIP });
             }
             None => seen.insert(key, Action::SKIP, self.hasher),
         };
         let next = &mut seen.keys[usize::from(before)].next;
         *next = [number, next[0]];
-        Ok((number, colon + 1))
+        let action = seen.keys[usize::from(number)].action;
+        Some(Member { key: number, after: colon + 1, action })
     }
 
     /// A string, wanted or not; `at` is its opening quote.
@@ -286,20 +304,20 @@ impl Walk<'_, '_> {
         if self.ranges.set & action.below != 0 {
             self.ranges.drop_below(action.below);
         }
-        let close = string_stop(self.text, at + 1)?;
+        let close = scan::string_stop(self.text, at + 1)?;
         let is_taken = action.field() != NO_FIELD;
         let after = if self.byte(close) == b'"' {
             close + 1
         } else if is_taken && action.take() != Take::Raw {
-            return Err(Stop::Slow);
+            return self.slow();
         } else {
-            string_end(self.text, close)?
+            scan::string_end(self.text, close)?
         };
         if is_taken {
             let marks = usize::from(action.take() != Take::Raw);
             self.ranges.put(action.field(), at + marks, after - marks);
         }
-        Ok(after)
+        Some(after)
     }
 
     /// A value of which something is wanted.
@@ -315,7 +333,7 @@ impl Walk<'_, '_> {
                 if action.field() != NO_FIELD && action.take() == Take::Raw {
                     self.ranges.put(action.field(), at, after);
                 }
-                Ok(after)
+                Some(after)
             }
             _ if action.field() == NO_FIELD => self.skip(at, level),
             _ => self.literal(at, action),
@@ -342,7 +360,7 @@ impl Walk<'_, '_> {
     fn array(&mut self, at: usize, element: Action, level: u16) -> Walked<usize> {
         let mut at = self.blank(at);
         if self.byte(at) == b']' {
-            return Ok(at + 1);
+            return Some(at + 1);
         }
         let before = self.ranges.frozen;
         loop {
@@ -353,7 +371,7 @@ impl Walk<'_, '_> {
                 b',' => at = self.blank(at + 1),
                 b']' => {
                     self.ranges.thaw(before);
-                    return Ok(at + 1);
+                    return Some(at + 1);
                 }
                 _ => return self.wrong(at),
             }
@@ -368,123 +386,55 @@ impl Walk<'_, '_> {
         }
         let text = &self.text[at..after];
         if text == b"null" {
-            return Ok(after);
+            return Some(after);
         }
         if text != b"true" && text != b"false" && !is_number(text) {
-            return Err(Stop::Slow);
+            return self.slow();
         }
         if action.take() != Take::Text {
             self.ranges.put(action.field(), at, after);
         }
-        Ok(after)
+        Some(after)
     }
 
     /// Any value of which nothing is wanted.
     #[inline]
     fn skip(&mut self, at: usize, level: u16) -> Walked<usize> {
         match self.byte(at) {
-            b'"' => string_end(self.text, at + 1),
+            b'"' => scan::string_end(self.text, at + 1),
             b'{' | b'[' => {
                 let depth = self.levels[usize::from(level)].depth;
-                container_end(self.text, at + 1, depth + 1)
+                match container_end(self.text, at + 1, depth + 1) {
+                    Ok(after) => Some(after),
+                    Err(stop) => {
+                        self.stop = stop;
+                        None
+                    }
+                }
             }
             _ => {
                 let after = literal_end(self.text, at);
                 if after == at || after >= self.end {
                     return self.wrong(after);
                 }
-                Ok(after)
+                Some(after)
             }
         }
-    }
-}
-
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Marks the bytes of a word that are a quote or backslash; the lowest mark is exact.
-#[inline(always)]
-fn stops(word: u64) -> u64 {
-    let quote = word ^ (LOW * b'"' as u64);
-    let slash = word ^ (LOW * b'\\' as u64);
-    let quote = quote.wrapping_sub(LOW) & !quote;
-    let slash = slash.wrapping_sub(LOW) & !slash;
-    (quote | slash) & HIGH
-}
-
-/// The next quote or backslash. Half of all strings have at most 12 bytes, so the first 16 are looked at
-/// without a call; word by word, since compilers make slower vector code of both together.
-#[inline(always)]
-fn string_stop(text: &[u8], at: usize) -> Walked<usize> {
-    let rest = text.get(at..).unwrap_or(&[]);
-    let Some((head, behind)) = rest.split_first_chunk::<16>() else {
-        return found(memchr2(b'"', b'\\', rest), at);
-    };
-    let (words, _) = head.as_chunks::<8>();
-    let [first, second] = words else {
-        return Err(Stop::Slow);
-    };
-    let marks = stops(u64::from_le_bytes(*first));
-    if marks != 0 {
-        return Ok(at + (marks.trailing_zeros() / 8) as usize);
-    }
-    let marks = stops(u64::from_le_bytes(*second));
-    if marks != 0 {
-        return Ok(at + 8 + (marks.trailing_zeros() / 8) as usize);
-    }
-    found(memchr2(b'"', b'\\', behind), at + 16)
-}
-
-#[inline(always)]
-fn found(found: Option<usize>, from: usize) -> Walked<usize> {
-    match found {
-        Some(found) => Ok(from + found),
-        None => Err(Stop::More),
     }
 }
 
 /// The place behind a string whose opening quote is before `at`.
 #[inline(always)]
-pub(crate) fn string_end(text: &[u8], at: usize) -> Walked<usize> {
-    let mut at = at;
-    loop {
-        at = string_stop(text, at)?;
-        if text.get(at) == Some(&b'"') {
-            return Ok(at + 1);
-        }
-        at += 2;
-    }
+pub(crate) fn string_end(text: &[u8], at: usize) -> Result<usize, Stop> {
+    scan::string_end(text, at).ok_or(Stop::More)
 }
 
 /// The place behind an object or array whose opening bracket is before `at`; `depth` counts it.
-pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Walked<usize> {
-    let mut at = at;
-    let mut open = 1u32;
-    loop {
-        match text.get(at) {
-            Some(b'"') => {
-                at = string_end(text, at + 1)?;
-                if let Some(b':' | b',') = text.get(at) {
-                    at += 1;
-                }
-            }
-            Some(b'{' | b'[') => {
-                open += 1;
-                if open + depth > MAX_DEPTH + 1 {
-                    return Err(Stop::Slow);
-                }
-                at += 1;
-            }
-            Some(b'}' | b']') => {
-                open -= 1;
-                at += 1;
-                if open == 0 {
-                    return Ok(at);
-                }
-            }
-            Some(_) => at += 1,
-            None => return Err(Stop::More),
-        }
+pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Result<usize, Stop> {
+    match scan::container_end(text, at, (MAX_DEPTH + 1).saturating_sub(depth)) {
+        End::At(after) => Ok(after),
+        End::Beyond => Err(Stop::More),
+        End::Deep => Err(Stop::Slow),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use crate::scan::{End, container_end, string_end};
 
 /// Position of the first byte at or after `at` that is not white space.
 pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
@@ -15,60 +15,14 @@ pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// End of the string whose opening quote is at `at`.
-fn string_end(text: &[u8], at: usize) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    // Marks the bytes that are a quote or backslash; the lowest mark is exact.
-    let stops = |word: u64| {
-        let (quote, slash) = (word ^ (LOW * b'"' as u64), word ^ (LOW * b'\\' as u64));
-        let zeros = |word: u64| word.wrapping_sub(LOW) & !word;
-        (zeros(quote) | zeros(slash)) & (LOW << 7)
-    };
-    let mut at = at + 1;
-    // Most strings are short: two words by hand cost less than a call.
-    for _ in 0..2 {
-        let Some(word) = text.get(at..).and_then(|text| text.first_chunk::<8>()) else { break };
-        let marks = stops(u64::from_le_bytes(*word));
-        if marks != 0 {
-            at += (marks.trailing_zeros() / 8) as usize;
-            break;
-        }
-        at += 8;
-    }
-    loop {
-        let found = at + memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text.get(found) == Some(&b'"') {
-            return Some(found + 1);
-        }
-        at = found + 2;
-    }
-}
-
 /// End of the value that begins at `at`; `None` if the text ends before it does.
 pub(super) fn value_end(text: &[u8], at: usize) -> Option<usize> {
     match text.get(at)? {
-        b'"' => string_end(text, at),
-        b'{' | b'[' => {
-            let mut depth = 0_usize;
-            let mut at = at;
-            loop {
-                match text.get(at)? {
-                    b'"' => {
-                        at = string_end(text, at)?;
-                        continue;
-                    }
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => {
-                        depth -= 1;
-                        if depth == 0 {
-                            return Some(at + 1);
-                        }
-                    }
-                    _ => {}
-                }
-                at += 1;
-            }
-        }
+        b'"' => string_end(text, at + 1),
+        b'{' | b'[' => match container_end(text, at + 1, u32::MAX) {
+            End::At(end) => Some(end),
+            End::Beyond | End::Deep => None,
+        },
         b'}' | b']' | b',' | b':' => None,
         _ => {
             let rest = text.get(at..)?;
@@ -110,7 +64,7 @@ impl<'a> Iterator for Members<'a> {
         if text.get(at) != Some(&b'"') {
             return None;
         }
-        let end = string_end(text, at)?;
+        let end = string_end(text, at + 1)?;
         let key = text.get(at + 1..end - 1)?;
         let colon = skip_space(text, end);
         if text.get(colon) != Some(&b':') {

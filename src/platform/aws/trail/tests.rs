@@ -429,7 +429,7 @@ fn the_quick_time_reads_what_the_full_parser_reads() {
     .map(str::to_string)
     .to_vec();
     for place in 0..20 {
-        for other in ["/", ":", "a", "9", " ", "-", "\u{0}"] {
+        for other in ["/", ":", "a", "9", " ", "-", "P", "\u{0}", "\u{7f}"] {
             let mut text = texts[0].clone();
             text.replace_range(place..=place, other);
             texts.push(text);
@@ -438,6 +438,8 @@ fn the_quick_time_reads_what_the_full_parser_reads() {
     for text in texts {
         assert_eq!(super::time(text.as_bytes()), Time::parse(&text), "{text:?}");
     }
+    assert_eq!(super::time(b"\xb2026-02-28T23:59:59Z"), None);
+    assert_eq!(super::time(b"\xb026-02-28T23:59:59Z"), None);
 }
 
 #[test]
