@@ -5,6 +5,7 @@
 //!
 //! | module | owns | uses |
 //! |---|---|---|
+//! | `scan` | where JSON strings and containers end | nothing |
 //! | [`model`] | the tables as plain structs, patterns, time, places | nothing |
 //! | [`diagnostic`] | errors and warnings, and how they print | model |
 //! | [`catalogue`] | actions, access levels, resource types, escalation sets | model |
