@@ -157,11 +157,16 @@ pub(super) fn activity(report: &Report, identity: &IdentityOut) -> Vec<String> {
         return parts;
     }
     if report.window.is_some() {
-        parts.push(format!(
-            "active on {} of {} d observed",
-            commas(u64::from(identity.active_days)),
-            commas(u64::from(identity.observed_days))
-        ));
+        let (active, observed) = (identity.active_days, identity.observed_days);
+        parts.push(match observed {
+            0 => format!("active on {} d, none of them observed as a whole", commas(active.into())),
+            // A window of 90 days that begins at noon touches 91.
+            _ => format!(
+                "active on {} of {} d observed",
+                commas(active.min(observed).into()),
+                commas(observed.into())
+            ),
+        });
     }
     let counts = &identity.counts;
     parts.push(format!(
