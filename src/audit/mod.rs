@@ -326,3 +326,6 @@ fn shorter(
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Stop> {
                 .map(|platform| platform.id())
                 .collect();
             Err(Diagnostic::error("evidence", format!("no script for `{}`", args.platform))
+                .note("docs/platforms/ says how to get the evidence of the others")
                 .help(format!("there is one for: {}", with.join(", ")))
                 .into())
         }

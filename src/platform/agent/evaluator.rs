@@ -162,14 +162,19 @@ impl Evaluator for Rights {
         }
     }
 
-    /// Where the argument that chooses among a tool's actions is not in the log, none of them can be called unused.
+    /// Where the argument that chooses among a tool's actions is not in the log, none of them can be called unused; nor
+    /// can a tool that is used under a name which no grant covers.
     fn unlogged(&self, identity: &Identity, catalogue: &RunCatalogue) -> ActionSet {
         let mut out = ActionSet::new();
         let Some((name, one)) = self.agent(&identity.id) else { return out };
         let blurred: BTreeSet<&Str> = one.blurred().into_iter().collect();
+        let is_stray = |action: &&Str| one.grants(action, &self.gateways).is_empty();
+        let strays = one.used.iter().filter(is_stray).map(|action| names::flat(action));
+        let strays: BTreeSet<String> = strays.collect();
         for action in self.candidates.get(name).into_iter().flatten() {
             let tool = names::tool_of(action);
-            if action.contains('#') && blurred.contains(&Str::from(tool)) {
+            let is_blurred = action.contains('#') && blurred.contains(&Str::from(tool));
+            if is_blurred || strays.iter().any(|used| names::may_be(used, action)) {
                 out.extend(catalogue.id(super::ID, action));
             }
         }

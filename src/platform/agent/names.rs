@@ -56,6 +56,29 @@ pub fn tool_of(action: &str) -> &str {
     action.split_once('#').map_or(action, |(tool, _)| tool)
 }
 
+/// An action's server and tool with every sign but letters, digits and `_` taken for `_`, as clients write them into the
+/// names that they show a model: `my.server` becomes `mcp__my_server__…` (Claude Code), `my_db` `mcp_my_db_…` (Gemini CLI).
+pub fn flat(action: &str) -> String {
+    let tool = tool_of(action);
+    let bare = tool.strip_prefix("mcp:").or_else(|| tool.strip_prefix("agent:")).unwrap_or(tool);
+    bare.chars().map(|one| if one.is_alphanumeric() { one } else { '_' }).collect()
+}
+
+/// Whether a use that no grant covers may be of this action, under another name of its server: changed letters, a key
+/// cut at the wrong `_`, the prefix of a plugin, no server at all. `used` is [`flat`].
+pub fn may_be(used: &str, action: &str) -> bool {
+    let tool = tool_of(action);
+    let bare = tool.strip_prefix("mcp:").and_then(|rest| rest.split_once('/'));
+    match bare {
+        Some((server, "*")) => format!("_{used}").contains(&format!("_{}_", flat(server))),
+        _ => {
+            let name = flat(bare.map_or(tool, |(_, name)| name));
+            format!("_{used}").ends_with(&format!("_{name}"))
+                || format!("_{}", flat(action)).ends_with(&format!("_{used}"))
+        }
+    }
+}
+
 /// The words of a tool's name, in lower case: split at `_ - . /` and space, and where a capital follows a small letter.
 pub fn words(name: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -98,6 +121,29 @@ mod tests {
         assert_eq!(of_gemini_call("mcp_srv_get_it", &[]), "mcp:srv/get_it");
         assert_eq!(words("API-getBlock_children"), ["api", "get", "block", "children"]);
         assert_eq!(tool_of("agent:Bash#git push"), "agent:Bash");
+    }
+
+    #[test]
+    fn a_tool_is_found_under_another_name_of_its_server() {
+        for (used, granted) in [
+            ("mcp:my_server/get_issue", "mcp:my.server/get_issue"),
+            ("mcp:my/db_get", "mcp:my_db/get"),
+            ("mcp:plugin_tools_db/get", "mcp:db/get"),
+            ("mcp:plugin_tools_db/get", "mcp:db/*"),
+            ("mcp:tickets/get_ticket", "agent:get_ticket"),
+            ("agent:get_ticket", "mcp:tickets/get_ticket"),
+            ("mcp:my_server/label_write", "mcp:my server/label_write#delete"),
+        ] {
+            assert!(may_be(&flat(used), granted), "{used} {granted}");
+        }
+        for (used, granted) in [
+            ("mcp:my_server/get_issue", "mcp:my.server/delete_issue"),
+            ("mcp:my_server/get_issue", "mcp:other/*"),
+            ("mcp:db/write", "agent:Write"),
+            ("mcp:db/budget", "mcp:x/get"),
+        ] {
+            assert!(!may_be(&flat(used), granted), "{used} {granted}");
+        }
     }
 
     #[test]

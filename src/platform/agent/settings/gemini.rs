@@ -82,7 +82,7 @@ fn text(node: &Node) -> String {
     let name = node.text_of("name").unwrap_or_default();
     let shown = if name.is_empty() { names.join(", ") } else { name.to_string() };
     let server = node.text_of("mcpName").map(|server| format!("{server}/")).unwrap_or_default();
-    format!("{server}{shown}").chars().take(200).collect()
+    super::shown(&format!("{server}{shown}"))
 }
 
 /// What else must hold.
@@ -124,9 +124,7 @@ fn targets(node: &Node) -> Vec<Target> {
     }
     for key in ["argsPattern", "commandRegex"] {
         if let Some(pattern) = node.text_of(key) {
-            let pattern: String =
-                pattern.chars().filter(|one| !one.is_control()).take(80).collect();
-            let text = format!("the arguments match {pattern}");
+            let text = format!("the arguments match {}", super::shown(pattern));
             return vec![Target::Arguments { tools: globs, text: text.into() }];
         }
     }

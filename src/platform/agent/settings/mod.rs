@@ -6,9 +6,12 @@
 
 pub mod claude;
 pub mod gemini;
+mod shown;
 
 use crate::model::{Glob, Place, Str};
 use crate::platform::agent::names;
+
+pub use shown::shown;
 
 /// What a rule decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,24 +148,6 @@ fn commands(globs: &[Glob], action: &str) -> Cover {
         .map(|glob| format!("cmd:{}", shown(glob.as_str())).into())
         .collect();
     if some.is_empty() { Cover::None } else { Cover::Part(some, None) }
-}
-
-/// A rule's text as it is printed: at most 200 characters, and nothing in it that could be a token. People approve
-/// whole commands, with what stands in them.
-pub fn shown(text: &str) -> String {
-    let mut out = String::new();
-    for word in text.split_inclusive([' ', '\'', '"', '(', ')', ',', ':', '@']) {
-        let has = |fits: fn(&u8) -> bool| word.as_bytes().iter().any(fits);
-        let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
-        let is_secret = word.len() >= 16 && is_mixed && !word.contains('/');
-        match word.split_once('=') {
-            Some((name, value)) if value.len() >= 8 => out.push_str(&format!("{name}=… ")),
-            _ if is_secret => out.push_str("… "),
-            _ => out.push_str(word),
-        }
-    }
-    let out: String = out.chars().filter(|one| !one.is_control()).take(200).collect();
-    out.trim_end().to_string()
 }
 
 /// What decides where no rule matches.

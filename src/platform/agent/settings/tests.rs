@@ -142,21 +142,69 @@ fn the_vendors_policies_are_read_with_their_priorities() {
     assert_eq!(with_rules, 4);
 }
 
+/// Rules as clients store them, with a secret at `@`, and how they are shown.
+const APPROVED: &[(&str, &str)] = &[
+    ("Bash(curl -H \"Authorization: Bearer @\" https://x.org)", "Bash(curl -H … https://x.org)"),
+    ("Bash(curl -H Authorization:@ https://x.org)", "Bash(curl -H … https://x.org)"),
+    ("Bash(curl -H Authorization: Bearer @ *)", "Bash(curl -H …: … … *)"),
+    ("Bash(curl -u me:@ https://x.org/*)", "Bash(curl -u … https://x.org/*)"),
+    ("Bash(curl -ume:@ https://x.org/*)", "Bash(curl -u… https://x.org/*)"),
+    ("Bash(curl https://x.org/a?token=@)", "Bash(curl https://x.org/a?…)"),
+    ("Bash(TOKEN=@ make deploy)", "Bash(TOKEN=… make deploy)"),
+    ("Bash(export GH_PAT=@)", "Bash(export GH_PAT=…)"),
+    ("Bash(git clone https://u:@@github.com/a/b)", "Bash(git clone https://…@github.com/a/b)"),
+    ("Bash(mysql -p@ -e 'SELECT * FROM t')", "Bash(mysql -p… -e 'SELECT * FROM t')"),
+    ("Bash(mysql --password @ -e x:*)", "Bash(mysql --password … -e x:*)"),
+    ("Bash(x login --password=@)", "Bash(x login --password=…)"),
+    (
+        "Bash(docker login -u me -p @ registry.example:*)",
+        "Bash(docker login -u … -p … registry.example:*)",
+    ),
+    (
+        "Bash(aws configure set aws_secret_access_key @)",
+        "Bash(aws configure set aws_secret_access_key …)",
+    ),
+    ("Bash(echo '@' | x)", "Bash(echo '…' | x)"),
+    ("Bash(echo '@", "Bash(echo '…'"),
+];
+
 #[test]
-fn tokens_in_rules_are_not_printed() {
-    let secret = "ghp_a1B2c3D4e5F6g7H8i9J0";
-    for rule in [
-        format!("Bash(curl -H \"Authorization: Bearer {secret}\" https://x.org)"),
-        format!("Bash(TOKEN={secret} make deploy)"),
-        format!("Bash(git clone https://u:{secret}@github.com/a/b)"),
-    ] {
-        let text = format!(r#"{{"permissions":{{"allow":[{}]}}}}"#, Value::from(rule.as_str()));
-        let read = claude::read(&jsonc::json(&text).unwrap(), 0, &"s".into());
-        assert_eq!(read.rules.len(), 1);
-        assert!(!read.rules[0].text.contains(secret), "{}", read.rules[0].text);
-        let cover = read.rules[0].cover("agent:Bash");
-        assert!(!format!("{cover:?}").contains(secret), "{cover:?}");
+fn secrets_in_rules_are_not_printed() {
+    for secret in ["ghp_a1B2c3D4e5F6g7H8i9J0", "hunter2!", "S3cretPass", "Ünicode9"] {
+        for (rule, wanted) in APPROVED {
+            let rule = match rule.split_once("@@") {
+                Some((before, after)) => format!("{before}{secret}@{after}"),
+                None => rule.replace('@', secret),
+            };
+            assert_eq!(shown(&rule), *wanted, "{rule}");
+            let text = format!(r#"{{"permissions":{{"allow":[{}]}}}}"#, Value::from(rule.as_str()));
+            let read = claude::read(&jsonc::json(&text).unwrap(), 0, &"s".into());
+            assert!(read.rules.len() + read.ignored.len() == 1);
+            assert!(!format!("{:?}", read.ignored).contains(secret));
+            for rule in &read.rules {
+                let cover = rule.cover("agent:Bash");
+                assert!(!rule.text.contains(secret), "{}", rule.text);
+                assert!(!format!("{cover:?}").contains(secret), "{cover:?}");
+            }
+        }
     }
-    assert_eq!(shown("Bash(gh issue view:*)"), "Bash(gh issue view:*)");
-    assert_eq!(shown("mcp__github__get_issue"), "mcp__github__get_issue");
+}
+
+#[test]
+fn rules_without_secrets_are_printed_as_they_are() {
+    for rule in [
+        "Bash(gh issue view:*)",
+        "Bash(gh auth status:*)",
+        "Bash(gh secret list)",
+        "Bash(git push --force*)",
+        "Bash(find . -path ./target -prune)",
+        "Bash(cargo build --features=a)",
+        "Bash(npm run test:*)",
+        "Bash(python3.11 -m venv *)",
+        "Edit(//srv/app/src/**/*.rs)",
+        "WebFetch(domain:docs.example.com)",
+        "mcp__github__get_issue",
+    ] {
+        assert_eq!(shown(rule), rule);
+    }
 }
