@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// Severity from which a new finding fails [default: of the configuration, else high]
     #[arg(long, value_name = "SEVERITY", value_parser = severity, help_heading = "Gate")]
     fail_on: Option<Severity>,
-    /// Write the report to FILE, format by its extension, `comment.md` as a short summary; may be repeated
+    /// Write to FILE, format by its extension, comment.md as a short summary; may be repeated
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Vec<PathBuf>,
     /// Format of standard output; but for table the last lines go to standard error
