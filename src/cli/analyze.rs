@@ -281,6 +281,7 @@ fn write(
         command_paths: paths,
         filters,
         fail_on: Severity::High,
+        verdict: None,
         repository: super::output::repository(),
     };
     if targets.is_empty() {
@@ -324,7 +325,7 @@ fn write(
 }
 
 /// Says on standard error what a format had to leave out.
-fn tell_cuts(format: &dyn Format, report: &Report, view: &View, global: Global) {
+pub(super) fn tell_cuts(format: &dyn Format, report: &Report, view: &View, global: Global) {
     let cuts = format.left_out(report, view);
     let cuts: Vec<Diagnostic> =
         cuts.into_iter().map(|cut| Diagnostic::warning("output", cut)).collect();

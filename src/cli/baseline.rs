@@ -46,12 +46,13 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
     }
     let atoms: usize = baseline.accepted.holders.values().map(|one| one.atoms.len()).sum();
     eprintln!(
-        "{}: {} findings, {} identities, {atoms} grants; added {} findings and {} grants",
+        "{}: {}, {}, {}; added {} and {}",
         show(&args.output.to_string_lossy()),
-        baseline.findings.len(),
-        baseline.accepted.holders.len(),
-        update.added,
-        update.atoms_added,
+        count(baseline.findings.len(), "finding", "findings"),
+        count(baseline.accepted.holders.len(), "identity", "identities"),
+        count(atoms, "grant", "grants"),
+        count(update.added, "finding", "findings"),
+        count(update.atoms_added, "grant", "grants"),
     );
     let word = if args.prune { "dropped" } else { "no longer matches (--prune drops it)" };
     for entry in &update.gone {
@@ -62,6 +63,11 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
         eprintln!("{word}: {} grants", update.atoms_gone);
     }
     Ok(0)
+}
+
+/// `1 grant`, `2 grants`.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn earlier(args: &Args) -> Result<Baseline, Stop> {

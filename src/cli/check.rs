@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::analyze::{Source, format, pool, severity};
-use super::output::{create, to_file, to_stdout, width};
+use super::analyze::{Source, format, pool, severity, tell_cuts};
+use super::output::{create, repository, to_file, to_stdout, width};
 use super::progress::Bar;
 use super::{Global, Stop};
 use crate::diagnostic::Diagnostic;
@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// Severity from which a new finding fails [default: of the configuration, else high]
     #[arg(long, value_name = "SEVERITY", value_parser = severity, help_heading = "Gate")]
     fail_on: Option<Severity>,
-    /// Write the report to FILE, format by its extension; may be repeated
+    /// Write to FILE, format by its extension, comment.md as a short summary; may be repeated
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Vec<PathBuf>,
     /// Format of standard output; but for table the last lines go to standard error
@@ -69,12 +69,13 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
     let checked = pool(ask.options.threads, || check(&ask, &bar))?;
     bar.done();
     global.warn(&checked.warnings);
+    let view = view(args, &checked);
     for (path, format, file) in targets {
-        let view = view(args, false);
         to_file(&path, file, |out| format.write(&checked.report, &view, out))?;
+        tell_cuts(format, &checked.report, &view, global);
     }
     // A reader that closes standard output must not turn a failure into a success.
-    match print(args, &checked, global) {
+    match print(args, &checked, &view, global) {
         Ok(_) | Err(Stop::Closed) => {}
         Err(stop) => return Err(stop),
     }
@@ -90,7 +91,7 @@ fn targets(args: &Args) -> Result<Vec<Target>, Stop> {
     let mut out = Vec::new();
     for path in &args.output {
         let extension = path.extension().and_then(|one| one.to_str()).unwrap_or_default();
-        // `comment.md` is the short form for a pull request where this version has it.
+        // `comment.md` is the short form for a pull request, beside the whole report in any other `.md`.
         let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(report::by_id);
         let named = named.filter(|format| format.extensions().is_empty());
         let format = named.or_else(|| report::by_extension(extension)).or(args.format);
@@ -106,23 +107,27 @@ fn targets(args: &Args) -> Result<Vec<Target>, Stop> {
     Ok(out)
 }
 
-fn view(args: &Args, color: bool) -> View {
+/// The outputs say what the exit status says.
+fn view(args: &Args, checked: &Checked) -> View {
     View {
         table: TableKind::Findings,
-        color,
+        color: false,
         width: width(),
+        fail_on: checked.fail_on,
+        verdict: Some(checked.verdict()),
+        repository: repository(),
         command_paths: args.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         ..View::default()
     }
 }
 
-fn print(args: &Args, checked: &Checked, global: Global) -> Result<u8, Stop> {
+fn print(args: &Args, checked: &Checked, view: &View, global: Global) -> Result<u8, Stop> {
     let format = args.format.filter(|format| format.id() != "table" && args.output.is_empty());
     let Some(format) = format else {
         return to_stdout(|out| words::write(checked, global.color(), out));
     };
-    let view = view(args, false);
-    let printed = to_stdout(|out| format.write(&checked.report, &view, out));
+    let printed = to_stdout(|out| format.write(&checked.report, view, out));
+    tell_cuts(format, &checked.report, view, global);
     let mut lines = Vec::new();
     words::write(checked, false, &mut lines)?;
     std::io::stderr().write_all(&lines)?;

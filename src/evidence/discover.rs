@@ -36,7 +36,7 @@ pub struct Discovered {
     pub spooled: Vec<TempPath>,
 }
 
-/// Finds the files that paths name: files, folders (with hidden files, links followed), globs (`*`, `?`,
+/// Finds the files that paths name: files, folders (with hidden files, links followed, without `.git`), globs (`*`, `?`,
 /// `[…]`, `{…}`, `**`) and `-` for standard input. A file that several paths lead to is listed once, by its
 /// smallest printed path, so that the order of the paths does not matter.
 pub fn discover(paths: &[PathBuf]) -> Discovered {
@@ -117,6 +117,13 @@ impl Search {
                 }
             };
             let kind = entry.file_type();
+            // What version control keeps is other states, not this one.
+            if entry.depth() > 0 && entry.file_name() == ".git" {
+                if kind.is_dir() {
+                    walk.skip_current_dir();
+                }
+                continue;
+            }
             let wanted = matcher.is_none_or(|matcher| matcher.is_match(clean(entry.path())));
             if kind.is_dir() {
                 if matcher.is_some() && wanted {

@@ -85,7 +85,8 @@ fn push(
         .filter(|id| !whole.contains(&analysis.input.catalogue.entry(**id).service))
         .count();
     if others > 0 {
-        parts.push(format!("{others} changing actions on *"));
+        let noun = if others == 1 { "action" } else { "actions" };
+        parts.push(format!("{others} changing {noun} on *"));
     }
     let mut actions: Vec<Str> = whole.iter().map(|service| format!("{service}:*").into()).collect();
     actions.extend(

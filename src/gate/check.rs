@@ -18,8 +18,9 @@ use crate::evidence::Progress;
 use crate::findings::Severity;
 use crate::gap::{Analysis, Fresh, IdentityGap};
 use crate::intent::{self, Config};
-use crate::model::{Side, Str};
+use crate::model::{HoleKind, Side, Str, Time};
 use crate::report::model::Report;
+use crate::report::pipeline::Verdict;
 use crate::report::{build, json};
 
 /// What is asked of the gate.
@@ -105,6 +106,8 @@ pub struct Checked {
     pub paths: Vec<String>,
     /// The baseline file that a command would write.
     pub baseline_path: String,
+    /// The options with which that command would read the paths as this run did.
+    pub baseline_options: Vec<String>,
 }
 
 impl Checked {
@@ -115,6 +118,39 @@ impl Checked {
         } else {
             u8::from(!self.failing.is_empty() || self.ended().next().is_some())
         }
+    }
+
+    /// The verdict for outputs: what fails, an ended waiver's findings among it, and what could not be judged.
+    pub fn verdict(&self) -> Verdict {
+        let failing = self.failing.iter().filter_map(|at| self.report.findings.get(*at));
+        let failing = failing.map(|finding| finding.fingerprint.clone());
+        let ended = self.ended().flat_map(|waiver| waiver.findings.iter().cloned());
+        let problem = |one: &Diagnostic| match &one.path {
+            Some(path) => format!("{path}: {}", one.message),
+            None => one.message.clone(),
+        };
+        Verdict {
+            failing: failing.chain(ended).collect(),
+            problems: self.problems.iter().map(problem).collect(),
+            ended: self.ended().map(Waived::sentence).collect(),
+            not_judged: self.not_judged().into_iter().collect(),
+        }
+    }
+
+    /// Policies of judged identities that are not in the evidence: identity, and what is absent and why.
+    pub fn holes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let judged = self.report.identities.iter().filter(|identity| identity.judged);
+        judged.flat_map(|identity| identity.holes.iter().map(|hole| (&*identity.name, &**hole)))
+    }
+
+    /// The holes in a sentence.
+    pub fn not_judged(&self) -> Option<String> {
+        let (name, hole) = self.holes().next()?;
+        let more = match self.holes().count() - 1 {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        Some(format!("policies that are not in the evidence: {name}: {hole}{more}"))
     }
 
     /// Waivers that ended and whose finding is still there.
@@ -129,6 +165,10 @@ impl Checked {
 /// Why nothing could be analysed, or what of configuration and baseline cannot be read.
 pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnostic>> {
     let (mut options, mut problems) = with_reports(&ask.options);
+    if options.paths.is_empty() {
+        problems.push(only_reports());
+        return Err(problems);
+    }
     if let Some(path) = &ask.base_config {
         options.config = Some(path.clone());
     }
@@ -139,8 +179,10 @@ pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnost
     let own = own_config(ask, &evidence)?;
     let judged = audit::judged(&evidence, &options);
     problems.extend(inputs::problems(&evidence));
+    problems.extend(inputs::empty_arguments(&evidence, &options.paths));
     problems.extend(nothing_judged(&evidence, &judged));
     let holders = atoms::holders(&evidence);
+    problems.extend(nothing_known(&evidence, &judged, &holders));
     let file = baseline_file(ask, own.as_ref().unwrap_or(&evidence.config));
     let accepted = accepted(ask, &options, (&evidence, file.as_deref()), progress)?;
     let renames = accepted.atoms.as_ref().map(|atoms| renames(atoms, &holders)).unwrap_or_default();
@@ -171,6 +213,7 @@ pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnost
     Ok(Checked {
         added: if accepted.atoms.is_some() { added(&outcome.analysis) } else { Vec::new() },
         baseline_path: default.into_owned(),
+        baseline_options: baseline_options(&ask.options, evidence.as_of),
         warnings: warnings(&evidence, problems.is_empty()),
         basis: accepted.basis,
         report,
@@ -187,6 +230,26 @@ pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnost
         problems,
         paths,
     })
+}
+
+/// Options of `authgap baseline` by which it judges the same; a baseline says since when, so that there is a time.
+fn baseline_options(options: &Options, as_of: Option<Time>) -> Vec<String> {
+    let mut out = Vec::new();
+    for (kind, path) in &options.forced {
+        out.extend(["--as".to_string(), format!("{kind}={}", path.to_string_lossy())]);
+    }
+    if let Some(config) = &options.config {
+        out.extend(["--config".to_string(), config.to_string_lossy().into_owned()]);
+    }
+    if options.include_humans {
+        out.push("--include-humans".to_string());
+    }
+    match options.as_of {
+        Some(time) => out.extend(["--as-of".to_string(), time.date()]),
+        None if as_of.is_none() => out.extend(["--as-of", "today"].map(str::to_string)),
+        None => {}
+    }
+    out
 }
 
 /// Takes JSON reports out of the paths and gives their use to the run.
@@ -333,6 +396,12 @@ fn added_accepted(
     Ok(added.map(|(id, atom)| (id.clone(), atom.action.clone(), atom.resources.clone())).collect())
 }
 
+/// A report tells of use; what is granted now stands elsewhere.
+fn only_reports() -> Diagnostic {
+    Diagnostic::error("check", "only earlier reports among the paths: nothing to judge")
+        .help("name the files that grant beside the report")
+}
+
 /// An estate without a judged identity: nothing was analysed.
 fn nothing_judged(evidence: &Evidence, judged: &[bool]) -> Option<Diagnostic> {
     let has_grants = |(identity, judged): (&crate::model::Identity, &bool)| {
@@ -352,6 +421,29 @@ fn nothing_judged(evidence: &Evidence, judged: &[bool]) -> Option<Diagnostic> {
                 "name files that grant: authorization details, policies, plans, tables of grants",
             );
     Some(problem)
+}
+
+/// Identities whose grants all stand in policies that are not in the evidence: nothing was analysed either.
+fn nothing_known(evidence: &Evidence, judged: &[bool], holders: &[Holder]) -> Option<Diagnostic> {
+    let grants = |hole: &crate::model::Hole| hole.kind == HoleKind::Grants;
+    let judged = || {
+        let each = evidence.identities.iter().zip(judged);
+        each.filter(|(_, judged)| **judged).map(|(identity, _)| identity)
+    };
+    let is_known = |holder: &Holder| {
+        !holder.atoms.is_empty()
+            && judged().any(|one| one.id == holder.id && one.platform == holder.platform)
+    };
+    let hole = judged().find_map(|one| one.holes.iter().find(|hole| grants(hole)))?;
+    if holders.iter().any(is_known) {
+        return None;
+    }
+    let text = "no grant is known: each is by a policy that is not in the evidence";
+    Some(
+        Diagnostic::error("check", text)
+            .note(format!("{}: {}", hole.policy, hole.note))
+            .help("name a file that holds the policy's document, such as authorization details"),
+    )
 }
 
 fn warnings(evidence: &Evidence, is_judged: bool) -> Vec<Diagnostic> {
@@ -463,8 +555,13 @@ pub fn present(
     progress: &dyn Progress,
 ) -> Result<(Baseline, Evidence), Vec<Diagnostic>> {
     let (options, mut problems) = with_reports(options);
+    if options.paths.is_empty() {
+        problems.push(only_reports());
+        return Err(problems);
+    }
     let evidence = audit::read(&options, progress)?;
     problems.extend(inputs::problems(&evidence));
+    problems.extend(inputs::empty_arguments(&evidence, &options.paths));
     let judged = audit::judged(&evidence, &options);
     problems.extend(nothing_judged(&evidence, &judged));
     if !problems.is_empty() {

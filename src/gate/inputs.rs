@@ -1,7 +1,7 @@
 //! What among the inputs makes a verdict impossible: a file or record that could hold grants or intent and was not
 //! read. What is lost of a log is a gap in coverage, and a warning.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::audit::{Evidence, KindName, kinds};
 use crate::diagnostic::{Diagnostic, Level};
@@ -42,11 +42,48 @@ const GRANT_WORDS: [&[u8]; 8] = [
     b"PolicyDocument",
 ];
 
+/// Ends the path of a file that grants nothing and is read.
+const CONFIGURATION: &str = "authgap.yaml";
+
 /// A larger file of no known kind is not searched for words.
 const SEARCHED_BYTES: u64 = 16 << 20;
 
 /// At most so many files are told one by one.
 const TOLD: usize = 10;
+
+/// Path arguments of which nothing was read: an empty or unreadable input must not pass because another one does. A
+/// folder of the accepted state may be empty, one of the change may not.
+pub(super) fn empty_arguments(evidence: &Evidence, paths: &[PathBuf]) -> Vec<Diagnostic> {
+    let clean = |path: &Path| {
+        let text = path.to_string_lossy().replace('\\', "/");
+        let parts: Vec<&str> = text.split('/').filter(|part| *part != ".").collect();
+        parts.join("/").trim_end_matches('/').to_string()
+    };
+    let is_used = |input: &Input| !input.kind.is_empty() || input.path.ends_with(CONFIGURATION);
+    let mut out = Vec::new();
+    for path in paths {
+        let argument = clean(path);
+        // A glob that matches nothing is an error of discovery.
+        if !path.exists() || argument == "-" {
+            continue;
+        }
+        let is_under = |input: &&Input| {
+            let rest = input.path.strip_prefix(argument.as_str());
+            argument.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut inputs = evidence.inputs.iter().filter(is_under);
+        if inputs.clone().any(is_used) {
+            continue;
+        }
+        let why = inputs.find_map(|input| input.notes.first()).map_or("no file", String::as_str);
+        let text = format!("{}: nothing could be read of it: {why}", path.to_string_lossy());
+        out.push(
+            Diagnostic::error("check", text)
+                .help("look whether the step before made it; or leave it out of the paths"),
+        );
+    }
+    out
+}
 
 /// The reasons why no verdict is possible, in the order of inputs.
 pub(super) fn problems(evidence: &Evidence) -> Vec<Diagnostic> {

@@ -31,6 +31,15 @@ pub struct Waived {
     pub findings: Vec<Str>,
 }
 
+impl Waived {
+    /// `unjustified-grant of aws:role/x ended 2026-10-31, owner data-team (authgap.yaml:13:14)`.
+    pub fn sentence(&self) -> String {
+        let Waived { kind, identity, owner, place, expires, .. } = self;
+        let end = expires.date();
+        format!("{kind} of {identity} ended {end}, owner {owner} ({place})")
+    }
+}
+
 /// The waivers in file order, each with the findings that it is about.
 ///
 /// A waiver whose finding is gone has ended its use: past its end it is told as unused, and does not fail.

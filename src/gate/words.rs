@@ -14,9 +14,13 @@ use crate::findings::Severity;
 use crate::gap::Status;
 use crate::model::Str;
 use crate::report::model::FindingOut;
+use crate::report::pipeline::explained;
 
 /// At most so many findings, and so many lines of each kind of remark.
 const SHOWN: usize = 20;
+
+/// At most so many holes, and so many remarks on what is known only after apply.
+const HOLES: usize = 5;
 
 /// Digits of a fingerprint that are printed.
 const DIGITS: usize = 8;
@@ -110,11 +114,35 @@ fn notes(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
             "note  {count} of the baseline no longer found (authgap baseline --update --prune)"
         )?;
     }
+    for (name, hole) in checked.holes().take(HOLES) {
+        writeln!(out, "hole  {}: {}", show(name), show(hole))?;
+    }
+    let more = checked.holes().count().saturating_sub(HOLES);
+    if more > 0 {
+        writeln!(out, "hole  … and {more} more (authgap analyze --table identities -o ids.csv)")?;
+    }
+    unresolved(checked, out)?;
     let unused = checked.waivers.iter().filter(|one| one.findings.is_empty());
     for waiver in unused.take(SHOWN) {
         let ended = if waiver.ended.is_some() { ", ended" } else { "" };
         let what = waived(waiver);
         writeln!(out, "note  waiver matches nothing{ended}: {what}  {}", show(&waiver.place))?;
+    }
+    Ok(())
+}
+
+/// What of a plan or template is known only after it is applied.
+fn unresolved(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
+    let planned = |kind: &str| kind == "aws-terraform-plan" || kind == "aws-cloudformation";
+    let inputs = checked.report.inputs.iter().filter(|input| planned(&input.kind));
+    let notes: Vec<(&str, &str)> = inputs
+        .flat_map(|input| input.notes.iter().map(|note| (input.path.as_str(), note.as_str())))
+        .collect();
+    for (path, note) in notes.iter().take(HOLES) {
+        writeln!(out, "note  {}: {}", show(path), show(note))?;
+    }
+    if notes.len() > HOLES {
+        writeln!(out, "note  … and {} more (--format markdown)", notes.len() - HOLES)?;
     }
     Ok(())
 }
@@ -204,9 +232,9 @@ fn last(checked: &Checked, color: bool, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "more  {}", more(checked, first))?;
     }
     unknown(checked, out)?;
-    if checked.basis == Basis::None {
-        let paths = paths(checked, "");
-        writeln!(out, "next  authgap baseline{paths} -o {}", word(&checked.baseline_path))?;
+    if matches!(checked.basis, Basis::None | Basis::Plan | Basis::Against(_, None)) {
+        let (file, options) = (word(&checked.baseline_path), options(&checked.baseline_options));
+        writeln!(out, "next  authgap baseline{}{options} -o {file}", paths(checked, ""))?;
         writeln!(out, "      accepts the present state: from then on only new grants fail")?;
     }
     Ok(())
@@ -274,8 +302,9 @@ fn unknown(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
 
 /// The command that shows more. A new grant is judged by the gate alone, so that of it the kind is explained.
 fn more(checked: &Checked, finding: &FindingOut) -> String {
-    if &*finding.kind == "unjustified-grant" {
-        return "authgap explain unjustified-grant".to_string();
+    let what = explained(finding);
+    if *what == *finding.kind {
+        return format!("authgap explain {what}");
     }
     format!("authgap explain {}{}", digits(&finding.fingerprint), paths(checked, " --from"))
 }
@@ -283,6 +312,11 @@ fn more(checked: &Checked, finding: &FindingOut) -> String {
 /// The path arguments as words of a command.
 fn paths(checked: &Checked, before: &str) -> String {
     checked.paths.iter().map(|path| format!("{before} {}", word(path))).collect()
+}
+
+/// Options as words of a command.
+fn options(words: &[String]) -> String {
+    words.iter().map(|one| format!(" {}", word(one))).collect()
 }
 
 /// A word that a shell takes as it is, else in quotes.

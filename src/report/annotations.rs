@@ -9,8 +9,10 @@
 use std::io;
 
 use super::model::{FindingOut, Report};
-use super::pipeline::{Places, Spot, bounded, fails, is_new, is_waived, worst_first};
-use super::words::{commas, count, finding_date, short};
+use super::pipeline::{
+    Places, Spot, TOLD, bounded, explained, fails, is_new, is_waived, remarks, worst_first,
+};
+use super::words::{commas, count, finding_date};
 use super::{Format, View, escape};
 use crate::findings::Severity;
 
@@ -36,18 +38,26 @@ impl Format for Annotations {
     fn write(&self, report: &Report, view: &View, out: &mut dyn io::Write) -> io::Result<()> {
         let places = Places::new(report, view);
         let new = || {
-            worst_first(report)
+            worst_first(report, view)
                 .into_iter()
                 .filter_map(|at| report.findings.get(at))
-                .filter(|finding| is_new(finding))
+                .filter(|finding| is_new(finding) || fails(finding, view))
         };
+        let remarks = remarks(view);
+        for (about, text) in remarks.iter().take(TOLD) {
+            let title = escape::workflow_property(&format!("authgap {}", about.title()));
+            let text = escape::workflow_text(&bounded(text, 400));
+            writeln!(out, "::{} title={title}::{text}", about.level())?;
+        }
         for (command, word) in COMMANDS {
             let mine: Vec<&FindingOut> =
                 new().filter(|finding| command_of(finding, view) == command).collect();
-            for finding in mine.iter().take(EACH) {
+            let told = remarks.iter().take(TOLD).filter(|(about, _)| about.level() == command);
+            let room = EACH.saturating_sub(told.count());
+            for finding in mine.iter().take(room) {
                 one(report, &places, command, finding, out)?;
             }
-            let more = mine.len().saturating_sub(EACH) as u64;
+            let more = mine.len().saturating_sub(room) as u64;
             if more > 0 {
                 let more = count(more, word);
                 writeln!(out, "and {more} more, for which a step has no room: see the report")?;
@@ -93,7 +103,7 @@ fn one(
     if !finding.remedy.is_empty() {
         lines.push(format!("To do: {}", bounded(&finding.remedy, 400)));
     }
-    lines.push(format!("Why: authgap explain {}", short(&finding.fingerprint)));
+    lines.push(format!("Why: authgap explain {}", explained(finding)));
     let lines: Vec<String> = lines.iter().map(|line| escape::workflow_text(line)).collect();
     writeln!(out, "::{command} {}::{}", properties.join(","), lines.join("%0A"))
 }
@@ -106,10 +116,12 @@ fn last_line(report: &Report, view: &View) -> String {
     let below = number(&|one| is_new(one) && !fails(one, view));
     let waived = number(&|one| is_waived(one));
     let accepted = report.findings.len() as u64 - failing - below - waived;
-    let noun = if failing == 1 { "fails" } else { "fail" };
+    let verb = if failing == 1 { "fails" } else { "fail" };
+    let is_old = report.findings.iter().any(|one| fails(one, view) && !is_new(one));
+    let noun = if is_old { "finding" } else { "new finding" };
     format!(
-        "{} {noun} at {} and above; {} below, {} accepted, {} waived",
-        count(failing, "new finding"),
+        "{} {verb} at {} and above; {} below, {} accepted, {} waived",
+        count(failing, noun),
         view.fail_on.as_str(),
         commas(below),
         commas(accepted),

@@ -8,7 +8,10 @@ use std::io;
 
 use super::escape::{markdown, markdown_code};
 use super::model::{FindingOut, Report};
-use super::pipeline::{Places, Spot, bounded, fails, is_new, is_waived, worst_first};
+use super::pipeline::{
+    Places, Spot, TOLD, bounded, explained, fails, is_new, is_of_the_gate, is_waived, remarks,
+    worst_first,
+};
 use super::terminal::summary::{identities_text, times};
 use super::words::{command, commas, count, finding_date, identities_in, short};
 use super::{Format, View};
@@ -38,13 +41,13 @@ impl Format for Comment {
     }
 
     fn write(&self, report: &Report, view: &View, out: &mut dyn io::Write) -> io::Result<()> {
-        let order = worst_first(report);
+        let order = worst_first(report, view);
         let failing: Vec<&FindingOut> = order
             .iter()
             .filter_map(|at| report.findings.get(*at))
             .filter(|finding| fails(finding, view))
             .collect();
-        head(report, view, failing.len(), out)?;
+        head(report, view, &failing, out)?;
         rows(report, view, &failing, out)?;
         kinds(report, view, out)?;
         next(view, failing.first(), out)?;
@@ -52,17 +55,37 @@ impl Format for Comment {
     }
 }
 
-fn head(report: &Report, view: &View, failing: usize, out: &mut dyn io::Write) -> io::Result<()> {
+fn head(
+    report: &Report,
+    view: &View,
+    failing: &[&FindingOut],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let threshold = match view.fail_on {
         crate::findings::Severity::Critical => "critical".to_string(),
         other => format!("{} and above", other.as_str()),
     };
-    let verdict = match failing {
+    let noun = if failing.iter().all(|one| is_new(one)) { "new finding" } else { "finding" };
+    let problems = view.verdict.as_ref().map_or(0, |verdict| verdict.problems.len());
+    let verdict = match failing.len() {
+        _ if problems > 0 => {
+            format!("no verdict, {} could not be judged", count(problems as u64, "input"))
+        }
         0 => format!("nothing new fails ({threshold})"),
-        1 => format!("1 new finding fails ({threshold})"),
-        many => format!("{} fail ({threshold})", count(many as u64, "new finding")),
+        1 => format!("1 {noun} fails ({threshold})"),
+        many => format!("{} fail ({threshold})", count(many as u64, noun)),
     };
     writeln!(out, "{MARK}\n### authgap: {verdict}\n")?;
+    let remarks = remarks(view);
+    for (about, text) in remarks.iter().take(TOLD) {
+        writeln!(out, "- **{}**: {}", about.title(), markdown(&bounded(text, 2 * TEXT)))?;
+    }
+    if remarks.len() > TOLD {
+        writeln!(out, "- and {} more", commas((remarks.len() - TOLD) as u64))?;
+    }
+    if !remarks.is_empty() {
+        writeln!(out)?;
+    }
     let mut facts: Vec<String> = times(report).iter().map(|part| bounded(part, TEXT)).collect();
     let (identities, text) = (identities_in(report), identities_text(report));
     facts.push(format!("{}: {}", count(identities, "identity"), bounded(&text, 2 * TEXT)));
@@ -163,8 +186,10 @@ fn next(view: &View, worst: Option<&&FindingOut>, out: &mut dyn io::Write) -> io
     let Some(worst) = worst else {
         return Ok(());
     };
-    let print = short(&worst.fingerprint);
-    let from = view.command_paths.iter().flat_map(|path| ["--from", path.as_str()]);
+    let print = explained(worst);
+    // The page of a kind needs no evidence.
+    let paths = if is_of_the_gate(&worst.kind) { &[][..] } else { &view.command_paths[..] };
+    let from = paths.iter().flat_map(|path| ["--from", path.as_str()]);
     let whole = command(["authgap", "explain", &print].into_iter().chain(from));
     // Half a command is none.
     let words =

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::model::{FindingOut, Report};
-use super::pipeline::{Places, bounded, fails, is_waived};
+use super::pipeline::{About, Places, bounded, explained, fails, is_waived, remarks};
 use super::words::{commas, count, finding_date, short};
 use super::{Format, View, escape};
 use crate::findings;
@@ -51,9 +51,46 @@ impl Format for Junit {
             let suite = Suite { report, view, places: &places, kind, findings };
             suite.write(number, &time, out)?;
         }
+        gate(suites.len(), view, &time, out)?;
         writeln!(out, "</testsuites>")?;
         out.flush()
     }
+}
+
+/// The suite of what a check concluded beside findings: what could not be read is an error, a waiver that ended a
+/// failure, a grant that is not known is skipped. Without any there is none.
+fn gate(number: usize, view: &View, time: &str, out: &mut dyn io::Write) -> io::Result<()> {
+    let remarks = remarks(view);
+    if remarks.is_empty() {
+        return Ok(());
+    }
+    let count = |wanted: About| remarks.iter().filter(|(about, _)| *about == wanted).count();
+    let skipped = match count(About::NotJudged) {
+        0 => String::new(),
+        skipped => format!(" skipped=\"{skipped}\""),
+    };
+    writeln!(
+        out,
+        "<testsuite name=\"gate\" package=\"authgap\" id=\"{number}\" timestamp=\"{time}\" \
+         hostname=\"localhost\" tests=\"{}\" failures=\"{}\" errors=\"{}\"{skipped} \
+         time=\"0\">\n<properties/>",
+        remarks.len(),
+        count(About::WaiverEnded),
+        count(About::NoVerdict),
+    )?;
+    for (about, text) in &remarks {
+        let (id, title, text) = (about.id(), about.title(), escape::xml(&bounded(text, 500)));
+        let result = match about {
+            About::NoVerdict => format!("<error type=\"{id}\" message=\"{text}\"/>"),
+            About::WaiverEnded => format!("<failure type=\"{id}\" message=\"{text}\"/>"),
+            About::NotJudged => format!("<skipped>{text}</skipped>"),
+        };
+        writeln!(
+            out,
+            "<testcase classname=\"authgap.gate\" name=\"{title}: {text}\" time=\"0\">{result}</testcase>"
+        )?;
+    }
+    writeln!(out, "<system-out></system-out>\n<system-err/>\n</testsuite>")
 }
 
 /// The findings of a kind.
@@ -130,7 +167,7 @@ impl Suite<'_> {
         if !finding.remedy.is_empty() {
             lines.push(format!("to do: {}", bounded(&finding.remedy, 500)));
         }
-        lines.push(format!("why: authgap explain {}", short(&finding.fingerprint)));
+        lines.push(format!("why: authgap explain {}", explained(finding)));
         lines
     }
 

@@ -147,6 +147,8 @@ pub struct View {
     pub filters: Vec<String>,
     /// Severity from which a new finding fails a check; formats for pipelines mark those.
     pub fail_on: Severity,
+    /// What a check concluded, which then decides what fails instead of `fail_on`.
+    pub verdict: Option<pipeline::Verdict>,
     /// The repository, for formats for pipelines, whose places are relative to its root.
     pub repository: Option<pipeline::Repository>,
 }
@@ -163,6 +165,7 @@ impl Default for View {
             command_paths: Vec::new(),
             filters: Vec::new(),
             fail_on: Severity::High,
+            verdict: None,
             repository: None,
         }
     }

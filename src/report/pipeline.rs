@@ -3,11 +3,12 @@
 //! It does not decide what is new or waived: that is the finding's state. It reads no file and asks no system:
 //! where the repository is comes with the [`View`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Evidence, FindingOut, IdentityOut, Report};
 use super::words::Names;
 use super::{View, escape};
+use crate::model::Str;
 
 /// Where the repository is, so that places can be told relative to its root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,71 @@ impl Repository {
         let clean = |path: &str| normal(&path.replace('\\', "/"));
         Repository { root: clean(root), here: clean(here) }
     }
+}
+
+/// What a check concluded (`gate::check`), so that every output says the same as its exit status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Fingerprints of the findings that fail, those of ended waivers among them.
+    pub failing: BTreeSet<Str>,
+    /// Why there is no verdict, a sentence each; empty if there is one.
+    pub problems: Vec<String>,
+    /// Waivers that ended and whose finding is still there, a sentence each.
+    pub ended: Vec<String>,
+    /// What is granted beside all that and could not be judged: policies that are not in the evidence.
+    pub not_judged: Vec<String>,
+}
+
+/// At most so many problems and ended waivers are told in an output with little room.
+pub(super) const TOLD: usize = 5;
+
+/// What a verdict has beside findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum About {
+    /// There is none.
+    NoVerdict,
+    /// A waiver is past its end.
+    WaiverEnded,
+    /// A grant is not known.
+    NotJudged,
+}
+
+impl About {
+    /// An identifier.
+    pub(super) fn id(self) -> &'static str {
+        match self {
+            About::NoVerdict => "no-verdict",
+            About::WaiverEnded => "waiver-ended",
+            About::NotJudged => "not-judged",
+        }
+    }
+
+    /// For people.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            About::NoVerdict => "no verdict",
+            About::WaiverEnded => "waiver ended",
+            About::NotJudged => "not judged",
+        }
+    }
+
+    /// `error` for what fails, else `warning`.
+    pub(super) fn level(self) -> &'static str {
+        if self == About::NotJudged { "warning" } else { "error" }
+    }
+}
+
+/// What a verdict has beside findings, worst first, a sentence each.
+pub(super) fn remarks(view: &View) -> Vec<(About, &str)> {
+    let Some(verdict) = &view.verdict else { return Vec::new() };
+    let all = [
+        (About::NoVerdict, &verdict.problems),
+        (About::WaiverEnded, &verdict.ended),
+        (About::NotJudged, &verdict.not_judged),
+    ];
+    all.into_iter()
+        .flat_map(|(about, texts)| texts.iter().map(move |text| (about, text.as_str())))
+        .collect()
 }
 
 /// A path as a pipeline sees it.
@@ -42,9 +108,13 @@ pub(super) struct Location {
     pub(super) line: u32,
 }
 
-/// Whether a finding fails a check: it is new, and at or above the threshold (`docs/cli.md`, exit status 1).
+/// Whether a finding fails a check: the check says so; without one it is new, and at or above the threshold
+/// (`docs/cli.md`, exit status 1).
 pub(super) fn fails(finding: &FindingOut, view: &View) -> bool {
-    is_new(finding) && finding.severity >= view.fail_on
+    match &view.verdict {
+        Some(verdict) => verdict.failing.contains(&finding.fingerprint),
+        None => is_new(finding) && finding.severity >= view.fail_on,
+    }
 }
 
 /// Whether it is neither accepted by a baseline nor waived.
@@ -57,16 +127,31 @@ pub(super) fn is_waived(finding: &FindingOut) -> bool {
     &*finding.state == "waived"
 }
 
-/// Numbers of the findings: new before accepted before waived, worst first, then in the report's order.
-pub(super) fn worst_first(report: &Report) -> Vec<usize> {
-    let mut order: Vec<(bool, bool, std::cmp::Reverse<crate::findings::Severity>, usize)> = report
-        .findings
-        .iter()
-        .enumerate()
-        .map(|(at, one)| (is_waived(one), !is_new(one), std::cmp::Reverse(one.severity), at))
-        .collect();
-    order.sort_unstable();
-    order.into_iter().map(|(.., at)| at).collect()
+/// Numbers of the findings: what fails, then new before accepted before waived, worst first, then in the report's
+/// order.
+pub(super) fn worst_first(report: &Report, view: &View) -> Vec<usize> {
+    let key = |at: &usize| {
+        let one = report.findings.get(*at)?;
+        let is_accepted = !is_new(one);
+        Some((!fails(one, view), is_waived(one), is_accepted, std::cmp::Reverse(one.severity)))
+    };
+    let mut order: Vec<usize> = (0..report.findings.len()).collect();
+    order.sort_by_key(key);
+    order
+}
+
+/// What `authgap explain` is told to show more of a finding. A new grant is judged by a check alone, so that other
+/// commands know of its kind only.
+pub fn explained(finding: &FindingOut) -> String {
+    if is_of_the_gate(&finding.kind) {
+        return finding.kind.to_string();
+    }
+    super::words::short(&finding.fingerprint)
+}
+
+/// Whether a kind is found by a check alone.
+pub(super) fn is_of_the_gate(kind: &str) -> bool {
+    kind == "unjustified-grant"
 }
 
 /// Text as [`escape::terminal`] shows it, cut to so many characters with a mark. The text may be as long as somebody

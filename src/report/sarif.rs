@@ -13,8 +13,10 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::model::{Evidence, FindingOut, Report};
-use super::pipeline::{Location, Places, Spot, bounded, is_new, is_waived, some_of, worst_first};
-use super::words::{commas, finding_date, short};
+use super::pipeline::{
+    Location, Places, Spot, bounded, explained, is_new, is_waived, remarks, some_of, worst_first,
+};
+use super::words::{commas, finding_date};
 use super::{Format, View, escape};
 use crate::findings::{self, Severity};
 use crate::frameworks::FrameworkId;
@@ -40,6 +42,9 @@ const CODE_SCANNING: Limits = Limits { results: 25_000, shown: 5_000, bytes: 9_0
 /// Tags of a rule that are shown; more than 20 reject the upload.
 const TAGS: usize = 10;
 
+/// Problems and ended waivers among a run's notifications.
+const REMARKS: usize = 100;
+
 /// Where the schema is published.
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -63,18 +68,26 @@ impl Format for Sarif {
     }
 }
 
-/// What happened beside the results: what was left out (SARIF 2.1.0, 3.20.21).
-fn invocations(cuts: &[String]) -> Value {
+/// What happened beside the results: what was left out, what could not be judged, and waivers that ended (SARIF
+/// 2.1.0, 3.20.14 and 3.20.21).
+fn invocations(cuts: &[String], view: &View) -> Value {
+    let cuts = cuts.iter().map(|cut| ("warning", format!("{cut}.")));
+    let remarks = remarks(view)
+        .into_iter()
+        .take(REMARKS)
+        .map(|(about, text)| (about.level(), format!("{}: {}.", about.title(), shown(text, 500))));
     let notifications: Vec<Value> = cuts
-        .iter()
-        .map(|cut| json!({"level": "warning", "message": {"text": format!("{cut}.")}}))
+        .chain(remarks)
+        .map(|(level, text)| json!({"level": level, "message": {"text": text}}))
         .collect();
-    json!([{"executionSuccessful": true, "toolExecutionNotifications": notifications}])
+    let is_judged = view.verdict.as_ref().is_none_or(|verdict| verdict.problems.is_empty());
+    json!([{"executionSuccessful": is_judged, "toolExecutionNotifications": notifications}])
 }
 
 /// A report on its way into a run.
 struct Run<'a> {
     report: &'a Report,
+    view: &'a View,
     places: Places<'a>,
     /// Results in their order.
     order: Vec<usize>,
@@ -97,8 +110,9 @@ impl<'a> Run<'a> {
         }
         Run {
             report,
+            view,
             places: Places::new(report, view),
-            order: worst_first(report),
+            order: worst_first(report, view),
             rules,
             limits,
             has_waived: report.findings.iter().any(is_waived),
@@ -120,7 +134,7 @@ impl<'a> Run<'a> {
                 "originalUriBaseIds",
                 json!({"%SRCROOT%": {"description": {"text": "The root of the repository."}}}),
             ),
-            ("invocations", invocations(&self.cuts(kept))),
+            ("invocations", invocations(&self.cuts(kept), self.view)),
         ] {
             writeln!(out, "\"{name}\": {value},")?;
         }
@@ -257,10 +271,7 @@ impl<'a> Run<'a> {
         if !finding.remedy.is_empty() {
             text.push_str(&format!("\nTo do: {}.", shown(&finding.remedy, 500)));
         }
-        text.push_str(&format!(
-            "\nWhy: authgap explain {}",
-            shown(&short(&finding.fingerprint), 8)
-        ));
+        text.push_str(&format!("\nWhy: authgap explain {}", shown(&explained(finding), 60)));
         text
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{FindingOut, IdentityOut, PermissionOut, Report, Stamp};
+use super::pipeline::is_of_the_gate;
 use super::{TableKind, View};
 use crate::findings::Severity;
 use crate::gap::{Reason, Status};
@@ -317,9 +318,15 @@ pub(super) fn next_commands(report: &Report, view: &View) -> Vec<(String, String
     let mut commands = Vec::new();
     let worst = report.summary.worst.first().map(|worst| short(&worst.finding));
     if let Some(finding) = worst.filter(|finding| !finding.is_empty()) {
-        let mut words = vec!["authgap", "explain", &finding];
-        words.extend(paths().flat_map(|path| ["--from", path]));
-        commands.push((command(words), "why, with file and line".to_string()));
+        let out = report.findings.iter().find(|one| *short(&one.fingerprint) == *finding);
+        if let Some(out) = out.filter(|one| is_of_the_gate(&one.kind)) {
+            let words = ["authgap", "explain", &*out.kind];
+            commands.push((command(words), "what it means, and what to do".to_string()));
+        } else {
+            let mut words = vec!["authgap", "explain", &finding];
+            words.extend(paths().flat_map(|path| ["--from", path]));
+            commands.push((command(words), "why, with file and line".to_string()));
+        }
     }
     if view.command_paths.is_empty() || report.summary.judged == 0 {
         return commands;

@@ -28,12 +28,12 @@ gate: {fail_on: low}
 ";
 
 /// A statement.
-fn allow(actions: &[&str], resources: &[&str]) -> Value {
+pub(crate) fn allow(actions: &[&str], resources: &[&str]) -> Value {
     json!({"Effect": "Allow", "Action": actions, "Resource": resources})
 }
 
 /// A role with inline policies.
-fn role(name: &str, policies: &[(&str, Vec<Value>)]) -> Value {
+pub(crate) fn role(name: &str, policies: &[(&str, Vec<Value>)]) -> Value {
     let policies: Vec<Value> = policies
         .iter()
         .map(|(name, statements)| {
@@ -56,7 +56,7 @@ fn role(name: &str, policies: &[(&str, Vec<Value>)]) -> Value {
     })
 }
 
-fn details(roles: &[Value]) -> Value {
+pub(crate) fn details(roles: &[Value]) -> Value {
     json!({"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": roles, "Policies": []})
 }
 
@@ -69,24 +69,24 @@ fn deployer(actions: &[&str]) -> Value {
 }
 
 /// What the repository holds at first.
-fn first() -> Value {
+pub(crate) fn first() -> Value {
     details(&[
         reporter(&[("read", vec![read()]), ("other", vec![])]),
         deployer(&["ecs:UpdateService"]),
     ])
 }
 
-fn read() -> Value {
+pub(crate) fn read() -> Value {
     allow(&["s3:GetObject"], &["arn:aws:s3:::reports/*"])
 }
 
 /// A folder with the files of a team.
-struct Repo {
+pub(crate) struct Repo {
     dir: tempfile::TempDir,
 }
 
 impl Repo {
-    fn new(iam: &Value) -> Repo {
+    pub(crate) fn new(iam: &Value) -> Repo {
         let repo = Repo { dir: tempfile::tempdir().expect("a folder") };
         fs::create_dir(repo.path().join("infra")).expect("a folder");
         repo.iam(iam);
@@ -94,33 +94,33 @@ impl Repo {
         repo
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).expect("a file");
     }
 
-    fn iam(&self, iam: &Value) {
+    pub(crate) fn iam(&self, iam: &Value) {
         self.write("infra/iam.json", &serde_json::to_string(iam).expect("JSON"));
     }
 
-    fn baseline(&self, args: &[&str]) {
+    pub(crate) fn baseline(&self, args: &[&str]) {
         let mut all = vec!["baseline", "infra", "--as-of", "2026-09-01"];
         all.extend_from_slice(args);
         let run = authgap_in(self.path(), &all);
         assert_eq!(run.status, 0, "{}", run.stderr);
     }
 
-    fn check(&self, args: &[&str]) -> crate::common::Run {
+    pub(crate) fn check(&self, args: &[&str]) -> crate::common::Run {
         let mut all = vec!["check", "infra", "--as-of", "2026-09-01"];
         all.extend_from_slice(args);
         authgap_in(self.path(), &all)
     }
 
     /// Runs git; `None` if there is none.
-    fn git(&self, args: &[&str]) -> Option<Output> {
+    pub(crate) fn git(&self, args: &[&str]) -> Option<Output> {
         Command::new("git")
             .current_dir(self.path())
             .args([
@@ -136,7 +136,7 @@ impl Repo {
             .ok()
     }
 
-    fn commit(&self, words: &str) {
+    pub(crate) fn commit(&self, words: &str) {
         for args in [&["add", "-A"][..], &["commit", "-q", "--allow-empty", "-m", words][..]] {
             let output = self.git(args).expect("git");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -161,7 +161,7 @@ impl Repo {
     }
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     root().join("scripts/ci").join(name)
 }
 
@@ -329,7 +329,8 @@ fn without_an_accepted_state_everything_is_judged_and_a_baseline_is_offered() {
     let run = repo.check(&["--fail-on", "high"]);
     assert_eq!(run.status, 1, "{}{}", run.stdout, run.stderr);
     assert!(
-        run.stdout.contains("next  authgap baseline infra -o authgap-baseline.jsonl"),
+        run.stdout
+            .contains("next  authgap baseline infra --as-of 2026-09-01 -o authgap-baseline.jsonl"),
         "{}",
         run.stdout
     );
@@ -414,7 +415,7 @@ fn an_update_keeps_reasons_and_prunes_only_when_asked() {
 }
 
 /// Names that terminals, build systems and formats could obey.
-const HOSTILE: [&str; 7] = [
+pub(crate) const HOSTILE: [&str; 7] = [
     "a\u{1b}[31mred",
     "::error file=x::forged",
     "x\n::error::forged",

@@ -9,6 +9,7 @@ mod demo;
 mod determinism;
 mod evaluator;
 mod gate;
+mod gate_outputs;
 mod real_aws;
 mod slow_evaluator;
 mod structure;
