@@ -409,7 +409,7 @@ fn a_log_of_some_resources_makes_an_action_stale_that_is_granted_on_no_others() 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     /// Whatever is granted, used and meant: no pattern that is to go is one that a use reached.
     #[test]
