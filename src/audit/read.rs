@@ -372,29 +372,19 @@ impl Raw {
     /// What reading a log told of the file. What is lost of it is a gap in coverage until the end of its day.
     fn log_file(&mut self, report: usage::FileReport, files: &[Classified]) {
         let number = report.file as usize;
-        let mut intake = report.intake;
-        if let Some(reason) = report.failed {
-            intake.note(reason);
-        }
-        if let Some(same) = report.same_as {
-            intake.note(format!("the same bytes as {}: counted once", self.paths[same as usize]));
-        }
-        if let Some(damage) = report.damaged {
-            intake.note(format!("{}: what follows counts as a gap in coverage", damage.reason));
-            if let (Some(last), Some(KindName::Platform(platform, _))) =
-                (damage.last_good, files[number].kind)
-            {
-                // A file of one day, as trails deliver them, loses the rest of that day; of a larger one nobody
-                // knows how far it would have reached.
-                let first = report.span.map_or(last, |(first, _)| first);
-                let is_daily = last.day() - first.day() < 1;
-                let end = if is_daily { last.midnight().plus_days(1) } else { Time::END };
-                let gap = (platform.id().into(), "".into(), Intervals::span(last, end));
-                self.damaged.push(gap);
-            }
+        if let (Some(last), Some(KindName::Platform(platform, _))) =
+            (report.damaged.and_then(|damage| damage.last_good), files[number].kind)
+        {
+            // A file of one day, as trails deliver them, loses the rest of that day; of a larger one nobody knows
+            // how far it would have reached.
+            let first = report.span.map_or(last, |(first, _)| first);
+            let is_daily = last.day() - first.day() < 1;
+            let end = if is_daily { last.midnight().plus_days(1) } else { Time::END };
+            let gap = (platform.id().into(), "".into(), Intervals::span(last, end));
+            self.damaged.push(gap);
         }
         self.inputs[number].sha256 = report.sha256;
-        self.take(number, intake);
+        self.take(number, report.intake);
     }
 
     fn translate(&mut self, format: &dyn EventFormat, rows: Vec<crate::platform::events::RawRow>) {
@@ -480,8 +470,8 @@ fn nothing_read(raw: &Raw, options: &Options) -> Vec<Diagnostic> {
     for input in raw.inputs.iter().take(10) {
         let rejected = input.rejected.first().map(|one| one.reason.clone());
         let why = rejected.or_else(|| input.notes.first().cloned()).unwrap_or_default();
-        let kind = if input.kind.is_empty() { "no known kind" } else { &input.kind };
-        problem = problem.note(format!("{}  {kind}: {why}", input.path));
+        let kind = if input.kind.is_empty() { why } else { format!("{}: {why}", input.kind) };
+        problem = problem.note(format!("{}  {kind}", input.path));
     }
     let mut all: Vec<Diagnostic> =
         raw.warnings.iter().filter(|one| one.path.is_some()).cloned().collect();

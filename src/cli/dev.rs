@@ -60,6 +60,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
     vec![
         ("findings/README.md", findings()),
         ("report.schema.json", report::schema::schema()),
+        ("authgap.schema.json", crate::intent::schema::schema()),
         ("columns.md", columns()),
         ("cli.md", cli()),
     ]

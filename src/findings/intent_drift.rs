@@ -1,4 +1,4 @@
-//! `intent-drift`: granted beyond the intent, without use.
+//! `intent-drift`: granted beyond the intent.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +36,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
             rows.iter().flat_map(|row| row.resources.iter().cloned()).collect();
         resources.sort_unstable();
         resources.dedup();
+        let is_reached = rows.iter().any(|row| row.is_reached);
         let severe = actions.iter().any(|id| manages(analysis, *id));
         let names = names(analysis, &actions);
         let title = match facet {
@@ -60,7 +61,8 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                 ),
                 actions: names,
                 resources,
-                age_note: Some("no use on record".to_string()),
+                // A use that lies in it is the finding of its own kind, with its date.
+                age_note: (!is_reached).then(|| "no use on record".to_string()),
                 evidence,
                 shared_with: analysis.shared_with(gap, &granted_by),
                 ..Draft::default()

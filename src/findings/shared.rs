@@ -212,9 +212,13 @@ pub(super) struct ServiceExcess {
     pub(super) is_whole: bool,
 }
 
-/// Excess by service; empty where the identity as a whole is the finding: an administrator, or one that was
-/// never used.
-pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceExcess> {
+/// Excess by service: of all, or `only` of services that are excess as a whole, or of the others. Empty where the
+/// identity as a whole is the finding: an administrator, or one that was never used.
+pub(super) fn excess(
+    analysis: &Analysis<'_>,
+    gap: &IdentityGap,
+    only: Option<bool>,
+) -> Vec<ServiceExcess> {
     if gap.is_admin || gap.is_never_used {
         return Vec::new();
     }
@@ -223,6 +227,10 @@ pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceE
     let mut out: Vec<ServiceExcess> = Vec::new();
     for chunk in excess.chunk_by(|left, right| left.service == right.service) {
         let first = chunk[0];
+        let is_whole = is_whole_service(analysis, gap, first);
+        if only.is_some_and(|only| only != is_whole) {
+            continue;
+        }
         let mut actions: Vec<ActionId> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
         let mut granted_by: Vec<u32> =
             chunk.iter().flat_map(|row| row.granted_by.clone()).collect();
@@ -240,7 +248,7 @@ pub(super) fn excess(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<ServiceE
             granted_by,
             resources,
             age: not_in(least),
-            is_whole: is_whole_service(analysis, gap, first),
+            is_whole,
         });
     }
     out

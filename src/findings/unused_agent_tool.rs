@@ -18,7 +18,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     if !is_agent(analysis, gap) {
         return;
     }
-    for part in excess(analysis, gap) {
+    for part in excess(analysis, gap, None) {
         let names = names(analysis, &part.actions);
         let title = match (names.as_slice(), part.is_whole) {
             ([one], _) if one.ends_with("/*") => format!("every tool of {}", part.service),

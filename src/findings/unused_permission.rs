@@ -22,7 +22,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     if is_agent(analysis, gap) {
         return;
     }
-    for part in excess(analysis, gap).into_iter().filter(|part| !part.is_whole) {
+    for part in excess(analysis, gap, Some(false)) {
         let platform = &analysis.identity(gap).platform;
         let service = analysis.input.catalogue.service(platform, &part.service);
         let granted = service.intersection_len(&gap.grants.actions);

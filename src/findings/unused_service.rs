@@ -17,7 +17,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     if is_agent(analysis, gap) {
         return;
     }
-    for part in excess(analysis, gap).into_iter().filter(|part| part.is_whole) {
+    for part in excess(analysis, gap, Some(true)) {
         let names = names(analysis, &part.actions);
         let title = match names.as_slice() {
             [one] => format!("{one}, all that is granted of {}", part.service),

@@ -11,6 +11,8 @@ mod partial;
 mod row;
 mod score;
 mod status;
+#[cfg(test)]
+mod tests;
 mod uses;
 pub mod within;
 

@@ -1,17 +1,19 @@
-//! The unused part of the resources of an action that is used (design, "Status of a permission": an action may have
-//! several rows, since it can be used on one resource and excess on another).
+//! Parts of the resources of an action that is used (design, "Status of a permission": an action may have several
+//! rows, since it can be used on one resource and excess on another): what the intent excludes, and what is unused.
 //!
-//! Only where the evidence can tell: the grant names resources, the action takes resources of one kind (an action
+//! Unused is a part only where the evidence can tell: every grant names resources, the action takes resources of one kind (an action
 //! that touches several kinds needs them all, whichever of them the log names), every use that may have been allowed
-//! names its resource, and use of the unused pattern would have been seen.
+//! names its resource in the terms of the grants, no report says that the action was tried, the grant is not new, and
+//! use of the unused pattern would have been seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::row::{PermissionRow, Status};
-use super::status::{Group, Judge};
+use super::status::{Group, Judge, Judged};
 use super::uses::Use;
-use super::within::{can_be_on, reaches};
-use crate::model::{ActionId, Outcome, ScopeSet, Str};
+use super::within::{self, can_be_on, reaches};
+use crate::intent::{Facet, Spot};
+use crate::model::{ActionId, Glob, Outcome, ScopeSet, Str};
 
 impl Judge<'_> {
     /// Adds the row of patterns that no use reaches; `beyond` are those that another row names already.
@@ -25,29 +27,44 @@ impl Judge<'_> {
     ) -> Option<PermissionRow> {
         let entry = self.frame.catalogue.entry(action);
         let service = entry.service.to_ascii_lowercase();
-        if !entry.has_one_resource || self.uses.unmapped.contains(&*service) {
+        let is_open = self.uses.unmapped.contains(&*service) || self.fresh.contains(action);
+        if !entry.has_one_resource || is_open {
             return None;
         }
         if !self.frame.observer.attempts(self.identity).iter().all(|(set, _)| !set.contains(action))
         {
             return None;
         }
+        let rows = || covering.iter().map(|at| &self.grants.rows[*at as usize]);
+        let granted = || rows().flat_map(|row| row.resources.iter());
         let scopes = self.scopes(one)?;
+        let reached = reached(&scopes, granted())?;
+        if reached.values().all(|is_reached| *is_reached) {
+            return None;
+        }
+        let is_reached = |pattern: &Str| reached.get(pattern).copied().unwrap_or(true);
+        // Within a wider grant that is used a narrower one makes no difference.
+        let wide: Vec<Glob> = granted()
+            .filter(|pattern| pattern.contains(['*', '?']) && is_reached(pattern))
+            .map(|pattern| Glob::new(pattern))
+            .collect();
         let mut patterns: BTreeSet<Str> = BTreeSet::new();
         let mut granted_by: Vec<u32> = Vec::new();
         for at in covering {
             let row = &self.grants.rows[*at as usize];
+            let mut gone = wide.clone();
+            gone.extend(row.except.iter().map(|denied| Glob::new(denied)));
             let unused = row.resources.iter().filter(|pattern| {
-                &***pattern != "*"
-                    && !beyond.contains(*pattern)
+                !beyond.contains(*pattern)
                     && can_be_on(entry, pattern)
-                    && !scopes.iter().any(|scope| reaches(pattern, scope))
+                    && !is_reached(pattern)
+                    && !gone.iter().any(|gone| gone.contains(&Glob::new(pattern)))
             });
-            let before = patterns.len();
-            patterns.extend(unused.cloned());
-            if patterns.len() > before {
+            let mut unused = unused.cloned().peekable();
+            if unused.peek().is_some() {
                 granted_by.push(*at);
             }
+            patterns.extend(unused);
         }
         if patterns.is_empty() {
             return None;
@@ -74,6 +91,55 @@ impl Judge<'_> {
         Some(row)
     }
 
+    /// On a used action, the part of its grant that the intent excludes. Returns its patterns. Those that one of the
+    /// uses `for_review` reaches are a row of their own: whether they go hangs on what becomes of the use.
+    pub(super) fn drift_of_used(
+        &self,
+        action: ActionId,
+        covering: &[u32],
+        for_review: &[u32],
+        judged: &mut Judged,
+    ) -> BTreeSet<Str> {
+        let mut all = BTreeSet::new();
+        let Some(intent) = self.intent else { return all };
+        let entry = self.frame.catalogue.entry(action);
+        let is_reached = |pattern: &Str| {
+            for_review.iter().any(|number| match &self.frame.usage[*number as usize].scope {
+                ScopeSet::One(scope) => reaches(pattern, scope),
+                ScopeSet::Unknown | ScopeSet::Overflow => true,
+            })
+        };
+        type Part = (Spot, Str, BTreeSet<Str>);
+        let mut parts: BTreeMap<(Facet, bool), Part> = BTreeMap::new();
+        for at in covering {
+            for beyond in within::beyond(intent, entry, &self.grants.rows[*at as usize]) {
+                let breach = beyond.breach;
+                // An excluded action is out of scope as a whole; its grant says nothing more.
+                if breach.facet == Facet::Action {
+                    continue;
+                }
+                for pattern in beyond.patterns {
+                    let key = (breach.facet, is_reached(&pattern));
+                    let empty = || (breach.spot, breach.why.as_str().into(), BTreeSet::new());
+                    parts.entry(key).or_insert_with(empty).2.insert(pattern);
+                }
+            }
+        }
+        for ((facet, is_reached), (spot, why, patterns)) in parts {
+            all.extend(patterns.iter().cloned());
+            let mut row = self.unused_row(action, Status::Drift, covering.to_vec());
+            row.resources = patterns.into_iter().collect();
+            row.facets.insert(facet);
+            row.intent = Some((spot, why));
+            if is_reached {
+                row.is_reached = true;
+                row.note = Some("a use for review lies there".into());
+            }
+            judged.rows.push(row);
+        }
+        all
+    }
+
     /// The resources of every use that was or may have been allowed; `None` if one of them is not known.
     fn scopes(&self, one: &Use) -> Option<BTreeSet<&str>> {
         let rows = one.rows.iter().chain(&one.open);
@@ -88,6 +154,28 @@ impl Judge<'_> {
         })
         .collect()
     }
+}
+
+/// Whether a scope of use lies in each pattern. `None` if a scope lies in none: it is named in other terms than the
+/// grants, and may be any of them.
+fn reached<'g>(
+    scopes: &BTreeSet<&str>,
+    granted: impl Iterator<Item = &'g Str>,
+) -> Option<BTreeMap<&'g Str, bool>> {
+    let mut named = vec![false; scopes.len()];
+    let mut out = BTreeMap::new();
+    for pattern in granted {
+        if out.contains_key(pattern) {
+            continue;
+        }
+        let is_reached = out.entry(pattern).or_insert(false);
+        for (scope, named) in scopes.iter().zip(&mut named) {
+            if !(*is_reached && *named) && reaches(pattern, scope) {
+                (*is_reached, *named) = (true, true);
+            }
+        }
+    }
+    (!named.contains(&false)).then_some(out)
 }
 
 #[cfg(test)]

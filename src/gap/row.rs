@@ -187,8 +187,23 @@ pub struct PermissionRow {
     pub basis: Arc<[Str]>,
     /// Where the intent excludes it, and why.
     pub intent: Option<(Spot, Str)>,
+    /// Respects in which the log does not tell whether the intent means the use.
+    pub undecided: BTreeSet<Facet>,
+    /// Of drift: whether a use that is or may be outside of the intent lies in its resources.
+    pub is_reached: bool,
     /// For stale rows that would be stale but for coverage, and other remarks.
     pub note: Option<Str>,
+}
+
+impl PermissionRow {
+    /// What a recommendation does with it. Drift in which a use lies that is for review is for review itself: one
+    /// resource, one advice.
+    pub fn advice(&self) -> Option<Advice> {
+        match self.status {
+            Status::Drift if self.is_reached => Some(Advice::Review),
+            status => status.advice(),
+        }
+    }
 }
 
 /// Set sizes; they may overlap.

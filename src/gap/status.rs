@@ -8,7 +8,7 @@ use super::row::{PermissionRow, Reason, Status};
 use super::uses::{Use, Uses, is_explained_by_denial};
 use super::within::reaches;
 use super::{Frame, Violation, within};
-use crate::intent::{Extent, Facet, Intent, Spot};
+use crate::intent::{Extent, Facet, Intent, Judgement, Spot};
 use crate::model::{
     ActionId, ActionSet, Decision, Glob, GrantSet, Identity, Intervals, ScopeSet, Str, Time,
     UsageRow,
@@ -195,14 +195,21 @@ impl Judge<'_> {
         let mut within_intent = Vec::new();
         // Uses that are outside in different respects are rows of their own.
         let mut outside: BTreeMap<BTreeSet<Facet>, Vec<u32>> = BTreeMap::new();
+        let mut undecided = BTreeSet::new();
+        // Uses that may lie outside of the intent by their resource, and those that do.
+        let mut for_review = Vec::new();
         for row in explained {
-            match self.violation(action, row) {
-                Some(violation) => {
-                    let facets = violation.breaches.iter().map(|breach| breach.facet).collect();
-                    outside.entry(facets).or_default().push(row);
-                    judged.violations.push(violation);
-                }
-                None => within_intent.push(row),
+            let Judgement { breaches, undecided: open } = self.judgement(row);
+            if !breaches.is_empty() || open.iter().any(|facet| *facet != Facet::Hours) {
+                for_review.push(row);
+            }
+            if breaches.is_empty() {
+                undecided.extend(open);
+                within_intent.push(row);
+            } else {
+                let facets = breaches.iter().map(|breach| breach.facet).collect();
+                outside.entry(facets).or_default().push(row);
+                judged.violations.push(Violation { usage: row, action, breaches });
             }
         }
         for (facets, rows) in &outside {
@@ -212,18 +219,26 @@ impl Judge<'_> {
         }
         if !within_intent.is_empty() {
             let mut row = self.use_row(action, Status::Used, one, &within_intent, &covering);
+            row.undecided = undecided;
             // What is still used outside of the intent is not stale: one action, one advice.
             if outside.is_empty() {
-                self.mark_stale(action, groups, &mut row);
+                self.mark_stale(action, &covering, groups, &mut row);
             }
             judged.rows.push(row);
         }
-        let beyond = self.drift_of_used(action, &covering, judged);
+        let beyond = self.drift_of_used(action, &covering, &for_review, judged);
         judged.rows.extend(self.unused_part(action, one, &covering, &beyond, groups));
     }
 
-    /// Turns a row of use into a stale one if the last use is old and use since would have been seen.
-    fn mark_stale(&self, action: ActionId, groups: &[Group], row: &mut PermissionRow) {
+    /// Turns a row of use into a stale one if the last use is old and use since would have been seen, wherever the
+    /// action is granted: what is seen of the scopes of the last use alone says nothing about the rest.
+    fn mark_stale(
+        &self,
+        action: ActionId,
+        covering: &[u32],
+        groups: &[Group],
+        row: &mut PermissionRow,
+    ) {
         let group = self.group_of(groups, action);
         if let Some(group) = group {
             row.observed_days = group.days;
@@ -237,9 +252,19 @@ impl Judge<'_> {
             return;
         }
         let since = Intervals::span(last, as_of);
-        let seen = group.map(|group| group.observed.covered.intersect(&since).seconds());
-        if seen.unwrap_or(0) as f64 >= ENOUGH * since.seconds() as f64 {
+        let is_seen = |group: &Group| {
+            let seen = group.observed.covered.intersect(&since).seconds();
+            seen as f64 >= ENOUGH * since.seconds() as f64
+        };
+        if group.is_some_and(is_seen) {
             row.status = Status::Stale;
+            return;
+        }
+        let limited = self.limited(action, covering);
+        if is_seen(&limited) {
+            row.status = Status::Stale;
+            row.observed_days = limited.days;
+            row.basis = limited.basis;
         } else {
             row.note = Some("not observable since the last use".into());
         }
@@ -315,10 +340,10 @@ impl Judge<'_> {
         !context.is_empty() && evaluator.decide(&request).verdict == Verdict::Deny
     }
 
-    fn violation(&self, action: ActionId, usage: u32) -> Option<Violation> {
+    fn judgement(&self, usage: u32) -> Judgement {
         let row = &self.frame.usage[usage as usize];
-        let breaches = within::breaches(self.intent?, row, self.frame.window)?;
-        Some(Violation { usage, action, breaches })
+        let judge = |intent| within::judgement(intent, row, self.frame.window);
+        self.intent.map(judge).unwrap_or_default()
     }
 
     fn use_row(
@@ -356,6 +381,8 @@ impl Judge<'_> {
             observed_days: 0,
             basis: Arc::new([]),
             intent: None,
+            undecided: BTreeSet::new(),
+            is_reached: false,
             note: None,
         }
     }
@@ -363,40 +390,6 @@ impl Judge<'_> {
     fn is_conditional(&self, covering: &[u32]) -> bool {
         !covering.is_empty()
             && covering.iter().all(|at| self.grants.rows[*at as usize].decision != Decision::Allow)
-    }
-
-    /// On a used action, the part of its grant that the intent excludes. Returns its patterns.
-    fn drift_of_used(
-        &self,
-        action: ActionId,
-        covering: &[u32],
-        judged: &mut Judged,
-    ) -> BTreeSet<Str> {
-        let mut all = BTreeSet::new();
-        let Some(intent) = self.intent else { return all };
-        let entry = self.frame.catalogue.entry(action);
-        let mut parts: BTreeMap<Facet, (Spot, Str, BTreeSet<Str>)> = BTreeMap::new();
-        for at in covering {
-            for beyond in within::beyond(intent, entry, &self.grants.rows[*at as usize]) {
-                let breach = beyond.breach;
-                parts
-                    .entry(breach.facet)
-                    .or_insert_with(|| (breach.spot, breach.why.as_str().into(), BTreeSet::new()))
-                    .2
-                    .extend(beyond.patterns);
-            }
-        }
-        // An excluded action is out of scope as a whole; its grant says nothing more.
-        parts.remove(&Facet::Action);
-        for (facet, (spot, why, patterns)) in parts {
-            all.extend(patterns.iter().cloned());
-            let mut row = self.unused_row(action, Status::Drift, covering.to_vec());
-            row.resources = patterns.into_iter().collect();
-            row.facets.insert(facet);
-            row.intent = Some((spot, why));
-            judged.rows.push(row);
-        }
-        all
     }
 
     pub(super) fn unused_row(
@@ -423,6 +416,8 @@ impl Judge<'_> {
             observed_days: 0,
             basis: Arc::new([]),
             intent: None,
+            undecided: BTreeSet::new(),
+            is_reached: false,
             note: None,
         }
     }

@@ -2,23 +2,18 @@
 
 use super::Window;
 use crate::catalogue::Entry;
-use crate::intent::{Beyond, Breach, Extent, Intent, Within};
+use crate::intent::{Beyond, Extent, Intent, Judgement, Within};
 use crate::model::{Glob, GrantRow, ScopeSet, Str, UsageRow};
 use crate::platform;
 
-/// In which respects a use in the window is outside of the intent; `None` if it is in none.
-pub(super) fn breaches(
-    intent: &Intent,
-    row: &UsageRow,
-    window: Option<Window>,
-) -> Option<Vec<Breach>> {
+/// In which respects a use in the window is outside of the intent, or not decided; empty of use before it.
+pub(super) fn judgement(intent: &Intent, row: &UsageRow, window: Option<Window>) -> Judgement {
     let from = window.map(|window| window.from);
     let is_before = matches!((row.last, from), (Some(last), Some(from)) if last < from);
     if is_before || !intent.limits() {
-        return None;
+        return Judgement::default();
     }
-    let breaches = intent.judge(row, from).breaches;
-    (!breaches.is_empty()).then_some(breaches)
+    intent.judge(row, from)
 }
 
 /// What part of a grant of an action the intent excludes.

@@ -16,6 +16,7 @@ mod node;
 mod paths;
 pub mod reach;
 mod read;
+pub mod schema;
 mod sections;
 pub mod select;
 #[cfg(test)]

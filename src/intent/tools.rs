@@ -18,10 +18,11 @@ const KEYS: [&str; 9] = [
     "trusted",
 ];
 
-const NORMALISE: [&str; 6] = ["path", "host", "sql-tables", "email-domain", "arn", "none"];
+pub(super) const NORMALISE: [&str; 6] =
+    ["path", "host", "sql-tables", "email-domain", "arn", "none"];
 
 /// The words of `access`, and what they mean; `destructive` is what MCP calls it.
-const ACCESS: [(&str, AccessLevel); 7] = [
+pub(super) const ACCESS: [(&str, AccessLevel); 7] = [
     ("read", AccessLevel::Read),
     ("list", AccessLevel::List),
     ("write", AccessLevel::Write),

@@ -40,6 +40,19 @@ pub enum Source {
     Table,
 }
 
+impl Source {
+    /// Whether it is a report of the platform about single identities, not a log or a table of what a log shows.
+    pub fn is_report(self) -> bool {
+        match self {
+            Source::LastAccessedAction
+            | Source::LastAccessedService
+            | Source::LastUsed
+            | Source::Recommender => true,
+            Source::StatedLog | Source::InferredLog | Source::Table => false,
+        }
+    }
+}
+
 /// Whether a claim is about calls that read, calls that change, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

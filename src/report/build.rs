@@ -275,17 +275,28 @@ fn permissions(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Vec<
                 denied: row.denied,
                 observed_days: row.observed_days,
                 basis: row.basis.to_vec(),
-                note: row.note.clone().filter(|_| row.status != Status::Shortfall),
+                note: note(row),
             });
         }
     }
     out
 }
 
+/// The remark on a row; a shortfall's is its name.
+fn note(row: &PermissionRow) -> Option<Str> {
+    let remark = row.note.clone().filter(|_| row.status != Status::Shortfall);
+    if row.undecided.is_empty() {
+        return remark;
+    }
+    let words: Vec<&str> = row.undecided.iter().map(|facet| facet.as_str()).collect();
+    let open = format!("intent not decided: {}", words.join(", "));
+    Some(remark.map_or(open.clone(), |remark| format!("{remark}; {open}")).into())
+}
+
 fn recommend(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Option<Recommendation> {
     let (mut keep, mut remove, mut review) = (Vec::new(), Vec::new(), Vec::new());
     for row in &gap.rows {
-        let Some(advice) = row.status.advice() else { continue };
+        let Some(advice) = row.advice() else { continue };
         let shared = analysis.shared_with(gap, &row.granted_by);
         for (action, folded) in row_names(analysis, row, expand) {
             let list = match advice {
@@ -384,7 +395,10 @@ fn coverage(evidence: &Evidence, analysis: &Analysis<'_>) -> Vec<Coverage> {
     for claim in evidence.claims.iter().filter(|claim| claim.says == Says::NotSeen) {
         // Reports about single identities and services would fill the table; one row an identity stands for them.
         let (account, class) = match &claim.scope {
-            ClaimScope::Identity(id) => (id.clone(), "last-accessed report".to_string()),
+            ClaimScope::Identity(id) if claim.source.is_report() => {
+                (id.clone(), "last-accessed report".to_string())
+            }
+            ClaimScope::Identity(id) => (id.clone(), class_of(claim)),
             ClaimScope::Account(account) => (account.clone(), class_of(claim)),
             ClaimScope::Platform => ("*".into(), class_of(claim)),
         };
@@ -394,7 +408,7 @@ fn coverage(evidence: &Evidence, analysis: &Analysis<'_>) -> Vec<Coverage> {
             Rw::Write => "write",
         };
         let basis: Str = match &claim.scope {
-            ClaimScope::Identity(_) => claim.source_words().into(),
+            ClaimScope::Identity(_) if claim.source.is_report() => claim.source_words().into(),
             _ => claim.basis.clone(),
         };
         let region = claim.region.clone().unwrap_or_else(|| "*".into());

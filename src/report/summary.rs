@@ -6,6 +6,7 @@ use super::model::{IdentityOut, Report, Rollup, Shorter, Summary, UnknownGroup, 
 use crate::audit::{Evidence, Outcome};
 use crate::findings::Severity;
 use crate::gap::{Counts, Reason, Status};
+use crate::intent::Facet;
 use crate::model::{ClaimScope, Intervals, Label, Says, Select, Str};
 use crate::platform;
 
@@ -92,8 +93,36 @@ pub(super) fn summary(evidence: &Evidence, outcome: &Outcome<'_>, report: &Repor
         events: evidence.events,
         duplicates: evidence.duplicates,
         remarks: evidence.remarks.clone(),
-        notes: evidence.notes.clone(),
+        notes: evidence.notes.iter().cloned().chain(undecided(outcome)).collect(),
     }
+}
+
+/// Of how many used permissions the evidence does not tell whether the intent means the use, and in what respect.
+fn undecided(outcome: &Outcome<'_>) -> Option<String> {
+    let (mut permissions, mut identities) = (0, 0);
+    let mut facets: BTreeMap<Facet, u64> = BTreeMap::new();
+    for gap in outcome.analysis.gaps.iter().filter(|gap| outcome.judged[gap.identity]) {
+        let before = permissions;
+        for row in gap.rows.iter().filter(|row| !row.undecided.is_empty()) {
+            permissions += 1;
+            for facet in &row.undecided {
+                *facets.entry(*facet).or_default() += 1;
+            }
+        }
+        identities += u64::from(permissions > before);
+    }
+    let mut by: Vec<(Facet, u64)> = facets.into_iter().collect();
+    by.sort_by_key(|(facet, number)| (std::cmp::Reverse(*number), *facet));
+    let by: Vec<String> =
+        by.iter().map(|(facet, number)| format!("{} {number}", facet.as_str())).collect();
+    (permissions > 0).then(|| {
+        let whose = if identities == 1 { "identity" } else { "identities" };
+        let what = if permissions == 1 { "permission" } else { "permissions" };
+        format!(
+            "the logs do not tell whether the intent means {permissions} used {what} of {identities} {whose}: {}",
+            by.join(", ")
+        )
+    })
 }
 
 fn median(mut values: Vec<u32>) -> Option<u32> {
@@ -210,8 +239,13 @@ fn observed(evidence: &Evidence, outcome: &Outcome<'_>) -> Vec<String> {
     let span = Intervals::span(window.from, window.to);
     let mut rows: BTreeMap<(Str, String), Intervals> = BTreeMap::new();
     let mut reports: BTreeMap<Str, u32> = BTreeMap::new();
+    let mut logs: BTreeMap<Str, Intervals> = BTreeMap::new();
     for claim in evidence.claims.iter().filter(|claim| claim.says == Says::NotSeen) {
         match (&claim.scope, &claim.actions) {
+            (ClaimScope::Identity(id), _) if !claim.source.is_report() => {
+                let row = logs.entry(id.clone()).or_default();
+                *row = row.union(&claim.covered);
+            }
             (ClaimScope::Identity(id), _) => {
                 let days = reports.entry(id.clone()).or_default();
                 *days = (*days).max(claim.covered.days());
@@ -252,21 +286,29 @@ fn observed(evidence: &Evidence, outcome: &Outcome<'_>) -> Vec<String> {
         .collect();
     lines.sort_by(|left, right| (right.0, &left.1).cmp(&(left.0, &right.1)));
     let mut out: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
-    match reports.len() {
-        0 => {}
-        1 => {
-            if let Some((id, days)) = reports.iter().next() {
-                let known = evidence.identities.iter().find(|one| one.id == *id);
-                let name = known.map_or(id, |one| &one.name);
-                out.push(format!("last-accessed report of {name} {days} d"));
-            }
-        }
-        many => {
-            let longest = reports.values().max().copied().unwrap_or(0);
-            out.push(format!("last-accessed reports of {many} identities, up to {longest} d"));
-        }
-    }
+    let name = |id: &Str| {
+        let known = evidence.identities.iter().find(|one| one.id == *id);
+        known.map_or_else(|| id.clone(), |one| one.name.clone())
+    };
+    let logs: BTreeMap<Str, u32> =
+        logs.into_iter().map(|(id, covered)| (id, days(&covered))).collect();
+    out.extend(of_identities("log", &logs, &format!("of {} d", window.days()), &name));
+    out.extend(of_identities("last-accessed report", &reports, "d", &name));
     out
+}
+
+/// What speaks of single identities: `log of agent:agent/coder 30 of 90 d`.
+fn of_identities(
+    what: &str,
+    days: &BTreeMap<Str, u32>,
+    unit: &str,
+    name: &dyn Fn(&Str) -> Str,
+) -> Option<String> {
+    let longest = days.values().max()?;
+    match days.first_key_value() {
+        Some((id, one)) if days.len() == 1 => Some(format!("{what} of {} {one} {unit}", name(id))),
+        _ => Some(format!("{what}s of {} identities, up to {longest} {unit}", days.len())),
+    }
 }
 
 /// Sums by owner, account and platform over judged identities.
