@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::pipeline::Repository;
+use super::pipeline::{Repository, Verdict};
 use super::tests::{estate, finding, written};
 use super::*;
 use crate::report::model::{Evidence, FindingOut, IdentityOut, Report};
@@ -70,6 +70,54 @@ fn pipeline_view() -> View {
         repository: Some(Repository::new("/ci/repo", "/ci/repo")),
         ..View::default()
     }
+}
+
+/// A check's verdict with hostile words: the accepted finding fails, the new ones do not.
+fn verdict_view(report: &Report) -> View {
+    let texts: Vec<String> = NASTY.iter().map(|text| (*text).to_string()).collect();
+    let accepted = report.findings.iter().filter(|one| &*one.state == "baseline");
+    let verdict = Verdict {
+        failing: accepted.map(|one| one.fingerprint.clone()).collect(),
+        problems: texts.clone(),
+        ended: texts.clone(),
+        not_judged: texts,
+    };
+    View { verdict: Some(verdict), ..pipeline_view() }
+}
+
+#[test]
+fn a_verdict_decides_what_fails_and_its_words_are_harmless() {
+    let report = hostile();
+    let view = verdict_view(&report);
+    let failing = view.verdict.as_ref().map_or(0, |verdict| verdict.failing.len());
+    assert!(failing > 0);
+    let junit = written("junit", &report, &view);
+    let parts = xml_texts(&junit).expect("well-formed");
+    let tags = |tag: &str| parts.iter().filter(|(is, one)| is == "tag" && one == tag).count();
+    assert_eq!(tags("failure"), failing + NASTY.len(), "findings, and waivers that ended");
+    assert_eq!(tags("error"), NASTY.len());
+    let comment = written("comment", &report, &view);
+    assert!(
+        comment.contains("### authgap: no verdict, 14 inputs could not be judged\n"),
+        "{comment}"
+    );
+    assert!(!comment.contains('\u{1b}') && !comment.contains('\u{202e}'), "{comment}");
+    let github = written("github", &report, &view);
+    let commands: Vec<&str> = github.lines().filter(|line| line.starts_with("::")).collect();
+    assert!(commands[0].starts_with("::error title=authgap no verdict::"), "{github}");
+    let errors = commands.iter().filter(|line| line.starts_with("::error ")).count();
+    assert_eq!(errors, (5 + failing).min(10), "{github}");
+    for line in github.lines() {
+        let known = ["::error ", "::warning ", "::notice "];
+        let is_ours = known.iter().any(|word| line.starts_with(word));
+        assert!(is_ours || !line.trim_start().starts_with("::"), "{line}");
+    }
+    let sarif: serde_json::Value =
+        serde_json::from_str(&written("sarif", &report, &view)).expect("JSON");
+    let invocation = &sarif["runs"][0]["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    let count = invocation["toolExecutionNotifications"].as_array().map_or(0, Vec::len);
+    assert_eq!(count, 3 * NASTY.len());
 }
 
 /// Command, properties, text.
@@ -382,6 +430,12 @@ fn outputs_are_valid_by_the_published_schemas() {
             std::fs::write(&path, written(format, &report, &pipeline_view())).expect("written");
             files.push(path);
         }
+    }
+    for (format, extension) in [("sarif", "sarif"), ("junit", "xml")] {
+        let report = hostile();
+        let path = folder.path().join(format!("verdict.{extension}"));
+        std::fs::write(&path, written(format, &report, &verdict_view(&report))).expect("written");
+        files.push(path);
     }
     let required = std::env::var_os("AUTHGAP_VALIDATORS");
     let python = required.clone().unwrap_or_else(|| "python3".into());
