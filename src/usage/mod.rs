@@ -309,7 +309,10 @@ fn report(
     if let Some(damage) = &damaged {
         intake.note(match damage.last_good {
             Some(time) => {
-                format!("damaged: {}; the last record that was read is from {time}", damage.reason)
+                let reason = &damage.reason;
+                format!(
+                    "damaged: {reason}; what follows {time}, its last record, is a gap in coverage"
+                )
             }
             None => format!("damaged: {}; no record was read", damage.reason),
         });

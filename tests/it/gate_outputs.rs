@@ -60,7 +60,7 @@ fn what_fails_below_high_fails_in_every_output() {
     assert!(comment.contains("fail"), "{comment}");
     assert!(!comment.contains("nothing new fails"), "{comment}");
     assert!(comment.contains("(low and above)"), "{comment}");
-    assert!(comment.contains("`authgap explain unjustified-grant`"), "{comment}");
+    assert!(comment.contains("`authgap explain "), "{comment}");
     let junit = file(&repo, "r.xml");
     assert!(junit.contains("<failure type=\"unjustified-grant\""), "{junit}");
     valid(&repo);
@@ -220,7 +220,7 @@ fn hostile_names_break_no_output_and_forge_no_annotation() {
         assert!(["error", "warning", "notice"].contains(&command), "{line}");
         assert!(head.contains("title=authgap "), "{line}");
         assert_eq!(head.matches("line=").count(), 2, "the name's own is escaped or whole: {line}");
-        assert!(!text.contains("::error"), "{line}");
+        assert!(!text.trim_start().starts_with("::"), "{line}");
     }
     for line in run.stdout.lines().chain(run.stderr.lines()) {
         assert!(!line.contains("##[") && !line.contains('\u{1b}'), "{line}");
@@ -374,7 +374,10 @@ fn block(page: &str, holds: &str) -> String {
 }
 
 fn contains_lines(text: &str, expected: &str) {
-    for line in expected.lines().filter(|line| !line.starts_with('$') && *line != "...") {
+    for line in expected
+        .lines()
+        .filter(|line| !line.starts_with('$') && *line != "..." && !line.trim().is_empty())
+    {
         assert!(text.lines().any(|one| one == line.trim_end()), "{line}\nis not in\n{text}");
     }
 }
