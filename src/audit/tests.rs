@@ -86,9 +86,14 @@ fn snapshot(folder: &Path) -> String {
 #[test]
 fn the_reader_of_the_eks_log_holds_the_list_of_secrets_too_much() {
     let Some(folder) = shared("kubernetes/audit/eks") else { return };
-    for (log, uses, list) in [
-        ("minimal-risky-eks-audit.json", 3, "excess"),
-        ("minimal-risky-audit.log", 2, "unknown not-logged"),
+    for (log, uses, list, create) in [
+        ("minimal-risky-eks-audit.json", 3, "excess", ("unknown not-logged".to_string(), 0, 1)),
+        (
+            "minimal-risky-audit.log",
+            2,
+            "unknown not-logged",
+            ("unknown attempted".to_string(), 0, 0),
+        ),
     ] {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "rbac.json", &snapshot(&folder));
@@ -99,8 +104,8 @@ fn the_reader_of_the_eks_log_holds_the_list_of_secrets_too_much() {
         assert_eq!(reader.len(), 3, "{log}: {reader:?}");
         assert_eq!(one("k8s:get:core/secrets"), ("used".to_string(), uses, 0), "{log}");
         assert_eq!(one("k8s:list:core/secrets"), (list.to_string(), 0, 0), "{log}");
-        // An attempt that was refused says that somebody wants it, and no allowed call shows how they are recorded.
-        assert_eq!(one("k8s:create:core/pods"), ("unknown not-logged".to_string(), 0, 1), "{log}");
+        // Of a decision that the log does not state the code alone is no proof: admission refuses with 403 too.
+        assert_eq!(one("k8s:create:core/pods"), create, "{log}");
         println!("{log}: 3 granted, 1 used, list is {list}, 1 refused");
     }
 }
@@ -297,13 +302,15 @@ fn a_customer_service_agent_calls_every_tool_that_it_has() {
     let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("airline")).unwrap();
+    std::fs::create_dir(dir.path().join("x")).unwrap();
+    let config = "agents:\n  - {name: airline, paths: [\"**/x/**\"]}\n";
+    write(dir.path(), "authgap.yaml", config);
     for name in ["gpt-4o-airline.json.gz", "airline.tools.json"] {
-        std::fs::copy(folder.join(name), dir.path().join("airline").join(name)).unwrap();
+        std::fs::copy(folder.join(name), dir.path().join("x").join(name)).unwrap();
     }
     let told = run(dir.path());
-    assert_eq!(told.len(), 1);
-    let (granted, called) = tools(told.values().next().unwrap());
+    assert_eq!(told.len(), 1, "{:?}", told.keys());
+    let (granted, called) = tools(&told["agent://airline"]);
     assert_eq!(granted, texts(&expected["granted"]));
     // Refused calls are no use: what is called less what came back as an error.
     let errors = counts(&expected["results_that_begin_with_Error"]);
