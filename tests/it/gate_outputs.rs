@@ -374,10 +374,9 @@ fn block(page: &str, holds: &str) -> String {
 }
 
 fn contains_lines(text: &str, expected: &str) {
-    for line in expected
-        .lines()
-        .filter(|line| !line.starts_with('$') && *line != "..." && !line.trim().is_empty())
-    {
+    let is_output =
+        |line: &&str| !line.starts_with('$') && !line.trim().is_empty() && *line != "...";
+    for line in expected.lines().filter(is_output) {
         assert!(text.lines().any(|one| one == line.trim_end()), "{line}\nis not in\n{text}");
     }
 }
