@@ -10,8 +10,6 @@ use crate::platform::agent::{self, names};
 use crate::platform::events::{RawRow, Translated, key_parts};
 use crate::platform::recorded::Recorded;
 
-/// Days are made of slots of a quarter-hour.
-
 /// The parts of a key, by the fields of the record.
 struct Key<'a>(Vec<&'a [u8]>);
 
