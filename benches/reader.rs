@@ -10,6 +10,9 @@
 //! Each round runs all variants one after the other, and only ratios within a round are compared: the same
 //! program is up to 30 % faster or slower from hour to hour. *Floor* is decompressing each file whole with
 //! libdeflate. The ratio is of CPU time (user and system, of the whole program), the median of the rounds.
+//!
+//! Benchmarks are built as releases are (`profile.bench` in `Cargo.toml` is as `dist`: thin link-time optimization,
+//! one unit of code), not as `cargo build --release` is. The settings are printed with the figures.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -148,6 +151,7 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
         }
     }
     println!("{told}, peak {} MB", peak_mb());
+    println!("profile.bench: {}", profile());
     println!(
         "{:<28} {:>8} {:>8} {:>8} {:>10} {:>10}",
         "", "CPU s", "wall s", "GB/s", "CPU/floor", "wall/floor"
@@ -179,6 +183,14 @@ fn measure(folder: &Path, rounds: u64, only: Option<usize>) -> io::Result<()> {
     }
     println!("goal: {GOAL} times the floor: {}", if gate <= GOAL { "met" } else { "missed" });
     Ok(())
+}
+
+/// The settings of `profile.bench` that this was built with, unless the environment changed them.
+fn profile() -> String {
+    let manifest = include_str!("../Cargo.toml");
+    let (_, section) = manifest.split_once("[profile.bench]").unwrap_or_default();
+    let settings = section.lines().skip(1).take_while(|line| line.contains(" = "));
+    settings.collect::<Vec<_>>().join(", ")
 }
 
 fn tell(result: &LogResult) -> String {
