@@ -1,5 +1,5 @@
 //! What among the inputs makes a verdict impossible: a file or record that could hold grants or intent and was not
-//! read. What is lost of a log is a gap in coverage, and a warning.
+//! read. What is lost of a log is counted, and a warning.
 
 use std::path::{Path, PathBuf};
 
