@@ -447,7 +447,7 @@ fn the_summary_stands_in_its_order_with_its_figures() {
         "UNKNOWN  14 permissions of 2 identities, none of them called unused; --window 30d concludes 0 more\n",
         "? 14 not-logged  the class of log was off, or is not in the evidence; resolved by S3 object\n",
         "NEXT     authgap explain 5e0c91b7 --from demo",
-        "         authgap analyze demo --table recommendations   keep 9, remove 9, review 15\n",
+        "         authgap analyze demo --table recommendations   keep 1, remove 2, review 4\n",
         "FINDINGS 4, worst identity first; age in days before 2026-09-01; … = cut (--wide)\n",
         "aws:role/ops-admin  administrator, 37 of 20,455 actions used\n",
         "aws:role/report-worker  gap 55, 14 granted: 7 used, 1 stale, 2 excess, 4 unknown\n",

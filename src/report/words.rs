@@ -3,13 +3,13 @@
 //! The rules are in `docs/reports.md`: thousands have commas, percentages one decimal, dates are absolute with an
 //! age in calendar days (UTC) before the time of the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{FindingOut, IdentityOut, PermissionOut, Report, Stamp};
+use super::model::{FindingOut, IdentityOut, PermissionOut, Recommendation, Report, Stamp};
 use super::pipeline::is_of_the_gate;
 use super::{TableKind, View};
 use crate::findings::Severity;
-use crate::gap::{Reason, Status};
+use crate::gap::{Advice, Reason, Status};
 
 /// Statuses in the order in which people read them; the first six add up to what is granted.
 pub(super) const READING_ORDER: [Status; 9] = [
@@ -334,7 +334,7 @@ pub(super) fn next_commands(report: &Report, view: &View) -> Vec<(String, String
     let analyze = |rest: &[&'static str]| {
         command(["authgap", "analyze"].into_iter().chain(paths()).chain(rest.iter().copied()))
     };
-    let advised = advised(&report.summary.by_status);
+    let advised = advised(report);
     if !advised.is_empty() {
         commands.push((analyze(&["--table", TableKind::Recommendations.as_str()]), advised));
     }
@@ -342,17 +342,22 @@ pub(super) fn next_commands(report: &Report, view: &View) -> Vec<(String, String
     commands
 }
 
-/// `keep 20, remove 134, review 20`.
-fn advised(by_status: &BTreeMap<Status, u64>) -> String {
-    let mut sums = BTreeMap::new();
-    for (status, number) in by_status {
-        if let Some(advice) = status.advice() {
-            *sums.entry(advice).or_insert(0) += number;
-        }
+/// `keep 20, remove 134, review 20`: actions by what the recommendations do with them. An action that is used on one
+/// resource and not on another counts in both.
+fn advised(report: &Report) -> String {
+    // As everywhere on this page an administrator counts apart.
+    let admins: BTreeSet<&str> = report
+        .identities
+        .iter()
+        .filter(|one| one.administrator.is_some())
+        .map(|one| &*one.id)
+        .collect();
+    let counted = report.recommendations.iter().filter(|one| !admins.contains(&*one.identity));
+    let mut sums: BTreeMap<Advice, u64> = BTreeMap::new();
+    for (advice, row) in counted.flat_map(Recommendation::rows) {
+        *sums.entry(advice).or_default() += u64::from(row.folded.max(1));
     }
-    let part = |(advice, number): (crate::gap::Advice, u64)| {
-        format!("{} {}", advice.as_str(), commas(number))
-    };
+    let part = |(advice, number): (Advice, u64)| format!("{} {}", advice.as_str(), commas(number));
     sums.into_iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
