@@ -14,6 +14,8 @@
 #[allow(dead_code, reason = "shared with the benchmark of the reader, which uses all of it")]
 #[path = "support/generate.rs"]
 mod generate;
+#[path = "support/measure.rs"]
+mod measure;
 #[path = "support/transcripts.rs"]
 mod transcripts;
 
@@ -27,9 +29,7 @@ use authgap::platform::agent::{kinds, usage};
 use authgap::platform::aws::trail;
 use authgap::platform::events::EventFormat;
 use authgap::usage::{LogFile, LogResult, NoProgress, ReadOptions, read_logs};
-
-/// Clock ticks a second of `/proc/self/stat` (`proc(5)`; fixed at 100 for user space).
-const TICKS: f64 = 100.0;
+use measure::{cpu, median};
 
 /// Goal for the ratio to CloudTrail.
 const GOAL: f64 = 2.0;
@@ -38,13 +38,8 @@ const GOAL: f64 = 2.0;
 const EVENT_BYTES: u64 = 1_700;
 
 fn main() -> io::Result<()> {
-    // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> =
-        std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let number = |at: usize, default: u64| {
-        let word = arguments.get(at);
-        word.and_then(|word| word.replace('_', "").parse().ok()).unwrap_or(default)
-    };
+    let arguments = measure::arguments();
+    let number = |at, default| measure::number(&arguments, at, default);
     let folder = tempfile::tempdir()?;
     let (mut logs, mut rounds) = (folder.path().join("agents"), number(2, 5));
     let megabytes = if arguments.first().is_some_and(|word| word == "read") {
@@ -149,18 +144,4 @@ fn measure(logs: &Set, trail: &Set, format: &dyn EventFormat, rounds: u64) {
     let ratio = median(ratios.collect());
     let verdict = if ratio <= GOAL { "met" } else { "missed" };
     println!("{ratio:.2} times CloudTrail's cost a byte; goal {GOAL}: {verdict}");
-}
-
-/// CPU seconds of the program so far, from `/proc/self/stat` (fields 14 and 15); 0 where there is none.
-fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks: f64 =
-        after.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
-    ticks / TICKS
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

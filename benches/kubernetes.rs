@@ -16,6 +16,8 @@
 mod audit;
 #[path = "support/generate.rs"]
 mod generate;
+#[path = "support/measure.rs"]
+mod measure;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,21 +27,14 @@ use authgap::platform::aws::trail::FORMAT;
 use authgap::platform::events::EventFormat;
 use authgap::platform::kubernetes::audit::NATIVE;
 use authgap::usage::{LogFile, LogResult, NoProgress, ReadOptions, read_logs};
-
-/// Clock ticks a second of `/proc/self/stat` (`proc(5)`; fixed at 100 for user space).
-const TICKS: f64 = 100.0;
+use measure::{cpu, median};
 
 /// Goal: an audit log costs at most this many times what CloudTrail does, a byte.
 const GOAL: f64 = 2.0;
 
 fn main() -> io::Result<()> {
-    // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> =
-        std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let number = |at: usize, default: u64| {
-        let word = arguments.get(at);
-        word.and_then(|word| word.replace('_', "").parse().ok()).unwrap_or(default)
-    };
+    let arguments = measure::arguments();
+    let number = |at, default| measure::number(&arguments, at, default);
     if arguments.first().map(String::as_str) == Some("generate") {
         let folder = arguments.get(1).map_or(".", String::as_str);
         return audit::write(Path::new(folder), number(2, 500_000), number(3, 100));
@@ -157,18 +152,4 @@ impl Log {
         let whole = a_byte(cpu() - before.0);
         Ok(Cost { floor, whole, wall: before.1.elapsed().as_secs_f64() })
     }
-}
-
-/// CPU seconds of the program so far, from `/proc/self/stat` (fields 14 and 15); 0 where there is none.
-fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks: f64 =
-        after.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
-    ticks / TICKS
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

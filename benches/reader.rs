@@ -18,6 +18,8 @@
 
 #[path = "support/generate.rs"]
 mod generate;
+#[path = "support/measure.rs"]
+mod measure;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,21 +31,14 @@ use authgap::platform::events::{
     EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated,
 };
 use authgap::usage::{LogFile, LogResult, NoProgress, ReadOptions, read_logs};
-
-/// Clock ticks a second of `/proc/self/stat` (`proc(5)`; fixed at 100 for user space).
-const TICKS: f64 = 100.0;
+use measure::{cpu, median};
 
 /// Goal for the ratio of everything to the floor.
 const GOAL: f64 = 2.5;
 
 fn main() -> io::Result<()> {
-    // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> =
-        std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let number = |at: usize, default: u64| {
-        let word = arguments.get(at);
-        word.and_then(|word| word.replace('_', "").parse().ok()).unwrap_or(default)
-    };
+    let arguments = measure::arguments();
+    let number = |at, default| measure::number(&arguments, at, default);
     match arguments.first().map(String::as_str) {
         Some("generate") => {
             let folder = arguments.get(1).map_or(".", String::as_str);
@@ -245,23 +240,9 @@ fn floor(paths: &[PathBuf], threads: usize) -> io::Result<u64> {
     })
 }
 
-/// CPU seconds of the program so far, from `/proc/self/stat` (fields 14 and 15); 0 where there is none.
-fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks: f64 =
-        after.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
-    ticks / TICKS
-}
-
 /// Peak memory of the program, from `/proc/self/status`.
 fn peak_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1_000
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
