@@ -4,11 +4,11 @@
 //! argument is one cluster, named by the folder; files that are arguments themselves belong to the only folder,
 //! else together to one cluster. Agents have no such fallback: their product and project name them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::read::Classified;
-use crate::intent::{Config, path_matches};
+use crate::intent::{Config, PathPatterns};
 use crate::model::Str;
 
 /// Name of the cluster of loose files.
@@ -22,37 +22,31 @@ pub(super) struct Contexts {
 
 impl Contexts {
     pub(super) fn new(config: &Config, files: &[Classified]) -> Contexts {
-        let is_folder = |argument: &str| Path::new(argument).is_dir();
-        let folders: BTreeSet<&str> = files
-            .iter()
-            .map(|file| file.found.argument.as_str())
-            .filter(|argument| is_folder(argument))
+        let arguments: BTreeSet<&str> =
+            files.iter().map(|file| file.found.argument.as_str()).collect();
+        // Each argument is looked at once, however many files it led to.
+        let folders: BTreeMap<&str, Str> = arguments
+            .into_iter()
+            .filter(|argument| Path::new(argument).is_dir())
+            .map(|argument| (argument, name_of(argument).into()))
             .collect();
         let only = match folders.len() {
-            1 => folders.first().copied(),
+            1 => folders.values().next().cloned(),
             _ => None,
         };
-        let fallback = |argument: &str| -> Str {
-            let folder = if folders.contains(argument) { Some(argument) } else { only };
-            folder.map_or_else(|| LOOSE.into(), |folder| name_of(folder).into())
-        };
+        let loose = only.unwrap_or_else(|| LOOSE.into());
+        let clusters = Names::new(config.clusters.iter().map(|rule| (&rule.name, &*rule.paths)));
+        let agents = Names::new(config.agents.iter().map(|rule| (&rule.name, &*rule.paths)));
         let cluster = |file: &Classified| {
-            let named = config
-                .clusters
-                .iter()
-                .find(|rule| rule.paths.iter().any(|glob| path_matches(glob, &file.found.printed)));
-            named.map_or_else(|| fallback(&file.found.argument), |rule| rule.name.clone())
-        };
-        let agent = |file: &Classified| {
-            let named = config
-                .agents
-                .iter()
-                .find(|rule| rule.paths.iter().any(|glob| path_matches(glob, &file.found.printed)));
-            named.map_or_else(|| "".into(), |rule| rule.name.clone())
+            let folder = || folders.get(file.found.argument.as_str()).unwrap_or(&loose).clone();
+            clusters.of(&file.found.printed).unwrap_or_else(folder)
         };
         Contexts {
             clusters: files.iter().map(cluster).collect(),
-            agents: files.iter().map(agent).collect(),
+            agents: files
+                .iter()
+                .map(|file| agents.of(&file.found.printed).unwrap_or_default())
+                .collect(),
         }
     }
 
@@ -63,6 +57,20 @@ impl Contexts {
             _ => &self.clusters,
         };
         names.get(file).map_or("", |name| &**name)
+    }
+}
+
+/// Names by path, in the order of the configuration.
+struct Names(Vec<(Str, PathPatterns)>);
+
+impl Names {
+    fn new<'c>(rules: impl Iterator<Item = (&'c Str, &'c [Str])>) -> Names {
+        Names(rules.map(|(name, paths)| (name.clone(), PathPatterns::new(paths))).collect())
+    }
+
+    /// The name of the first rule that matches.
+    fn of(&self, path: &str) -> Option<Str> {
+        self.0.iter().find(|(_, paths)| paths.matches(path)).map(|(name, _)| name.clone())
     }
 }
 

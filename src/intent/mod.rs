@@ -26,6 +26,6 @@ mod tools;
 pub use check::{Breach, Facet, Intent, Judgement, Within};
 pub use config::{Config, Field, Spot, Window, parse};
 pub use hours::Hours;
-pub use paths::path_matches;
+pub use paths::PathPatterns;
 pub use reach::{Beyond, Extent, Sensitive};
 pub use select::{Applied, apply};

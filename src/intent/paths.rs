@@ -1,14 +1,32 @@
 //! Path patterns of the configuration.
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// Whether a path matches a pattern: `**` is any number of folders, `*` and `?` stay within a name. A pattern may
-/// begin at any folder of the path, so that it holds wherever the evidence lies. A pattern that is none matches
-/// nothing.
-pub fn path_matches(pattern: &str, path: &str) -> bool {
-    let pattern = format!("**/{}", pattern.trim_start_matches("./").trim_start_matches('/'));
-    let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
-    glob.is_ok_and(|glob| glob.compile_matcher().is_match(path.trim_start_matches("./")))
+use crate::model::Str;
+
+/// Some path patterns: `**` is any number of folders, `*` and `?` stay within a name. A pattern may begin at any folder
+/// of the path, so that it holds wherever the evidence lies. A pattern that is none matches nothing.
+#[derive(Debug, Clone)]
+pub struct PathPatterns(GlobSet);
+
+impl PathPatterns {
+    /// Compiles patterns.
+    pub fn new(patterns: &[Str]) -> PathPatterns {
+        let mut set = GlobSetBuilder::new();
+        for pattern in patterns {
+            let anywhere =
+                format!("**/{}", pattern.trim_start_matches("./").trim_start_matches('/'));
+            if let Ok(glob) = GlobBuilder::new(&anywhere).literal_separator(true).build() {
+                set.add(glob);
+            }
+        }
+        PathPatterns(set.build().unwrap_or_default())
+    }
+
+    /// Whether one of them matches a path.
+    pub fn matches(&self, path: &str) -> bool {
+        self.0.is_match(path.trim_start_matches("./"))
+    }
 }
 
 #[cfg(test)]
@@ -29,7 +47,8 @@ mod tests {
             ("k8s/east", "k8s/east/rbac.yaml", false),
             ("[", "[", false),
         ] {
-            assert_eq!(path_matches(pattern, path), holds, "{pattern} {path}");
+            let patterns = PathPatterns::new(&[pattern.into()]);
+            assert_eq!(patterns.matches(path), holds, "{pattern} {path}");
         }
     }
 }
