@@ -165,6 +165,10 @@ pub fn tell_panics() {
     }));
 }
 
+/// What stands in the place of a `#` behind another: `##[` and `##vso[` are commands of build systems, anywhere in a
+/// line of a log.
+pub const SECOND_HASH: &str = "\\u{23}";
+
 /// Makes text harmless for a terminal: outside of one-column printable characters it is shown by its code, a
 /// newline as `\n` (`docs/reports.md`, "Escaping").
 ///
@@ -182,8 +186,7 @@ pub fn show(text: &str) -> String {
             ':' if characters.peek() == Some(&':') && (out.is_empty() || out.ends_with(' ')) => {
                 out.push_str("\\u{3a}");
             }
-            // `##[` and `##vso[` are commands of build systems, anywhere in a line of a log.
-            '#' if out.ends_with('#') => out.push_str("\\u{23}"),
+            '#' if out.ends_with('#') => out.push_str(SECOND_HASH),
             ' '..='~' => out.push(character),
             // Latin letters and signs of one column; the soft hyphen has none.
             '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{24f}' | '…' | '–' | '’' => {

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::diagnostic::SECOND_HASH;
 pub use crate::diagnostic::show as terminal;
 
 /// Text as a CSV cell, before quoting.
@@ -12,7 +13,7 @@ pub use crate::diagnostic::show as terminal;
 /// A cell that begins with `=`, `+`, `-`, `@`, tab or carriage return gets a leading `'`, since a spreadsheet
 /// would take it for a formula (OWASP, "CSV Injection"). Control characters are shown by their code, so that a
 /// row is a line and printing a file cannot steer a terminal. A cell that begins with `::` gets a `'` too, and
-/// `##[` is shown by a code: printed in a pipeline, either may be a command ([`terminal`]).
+/// a second `#` in a row is shown by a code: printed in a pipeline, either may be a command ([`terminal`]).
 pub fn csv(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) || text.trim_start().starts_with("::") {
@@ -21,8 +22,8 @@ pub fn csv(text: &str) -> String {
     for character in text.chars() {
         if character.is_control() {
             out.push_str(&terminal(character.encode_utf8(&mut [0; 4])));
-        } else if character == '[' && out.ends_with("##") {
-            out.push_str("\\u{5b}");
+        } else if character == '#' && out.ends_with('#') {
+            out.push_str(SECOND_HASH);
         } else {
             out.push(character);
         }

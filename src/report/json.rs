@@ -64,8 +64,8 @@ fn to_writer<T: Serialize>(out: &mut dyn io::Write, value: &T) -> io::Result<()>
     Ok(value.serialize(&mut serde_json::Serializer::with_formatter(out, Harmless))?)
 }
 
-/// As compact as it gets, but without `##[` in it: a pipeline that prints it takes that for a command wherever it
-/// stands in a line (actions/runner, `ActionCommand.cs`).
+/// As compact as it gets, but without `##` in it: a pipeline that prints it takes `##[` and `##vso[` for commands
+/// wherever they stand in a line (actions/runner, `ActionCommand.cs`).
 struct Harmless;
 
 impl serde_json::ser::Formatter for Harmless {
@@ -74,10 +74,10 @@ impl serde_json::ser::Formatter for Harmless {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut parts = fragment.split("##[");
+        let mut parts = fragment.split("##");
         out.write_all(parts.next().unwrap_or_default().as_bytes())?;
         for part in parts {
-            out.write_all(b"##\\u005b")?;
+            out.write_all(b"#\\u0023")?;
             out.write_all(part.as_bytes())?;
         }
         Ok(())
