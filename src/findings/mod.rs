@@ -16,7 +16,7 @@ mod never_used_identity;
 mod out_of_hours;
 mod out_of_scope_action;
 mod sensitive_without_condition;
-mod shared;
+pub(crate) mod shared;
 mod stale_credential;
 mod stale_identity;
 mod stale_permission;

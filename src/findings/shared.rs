@@ -32,7 +32,7 @@ pub(super) fn short(resource: &str) -> &str {
 }
 
 /// `1 call`, `2 calls`.
-pub(super) fn plural(count: u64, one: &str) -> String {
+pub(crate) fn plural(count: u64, one: &str) -> String {
     let many = match one.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None => format!("{one}s"),

@@ -61,7 +61,7 @@ pub fn is_production_or_sensitive(intent: &Intent, scope: &ScopeSet) -> bool {
 
 /// Whether a grant's resource pattern can reach something in a scope. A scope is a container: a pattern for
 /// what lies in it (`bucket/*`) reaches it as well.
-pub(super) fn reaches(pattern: &str, scope: &str) -> bool {
+pub fn reaches(pattern: &str, scope: &str) -> bool {
     let glob = Glob::new(pattern);
     if glob.is_all() || glob.matches(scope) {
         return true;

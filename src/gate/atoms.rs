@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::fold::fold;
 use crate::audit::Evidence;
 use crate::catalogue::RunCatalogue;
+use crate::gap::within::reaches;
 use crate::gap::{Fresh, FreshGrant};
 use crate::model::{
     ActionSet, Condition, Decision, Glob, GrantRow, GrantSet, Outcome, ScopeSet, Str, UsageRow,
@@ -357,10 +358,9 @@ impl<'a> Held<'a> {
             let mut granted = self.atoms.iter().filter(|one| one.actions.contains(id));
             let counts = match &row.scope {
                 ScopeSet::One(scope) => {
-                    let reached =
-                        resources.iter().any(|pattern| reaches(&Glob::new(pattern), scope));
+                    let reached = resources.iter().any(|pattern| reaches(pattern, scope));
                     let mut before = granted.flat_map(|one| &one.resources);
-                    reached && !before.any(|pattern| reaches(pattern, scope))
+                    reached && !before.any(|pattern| reaches(pattern.as_str(), scope))
                 }
                 ScopeSet::Unknown | ScopeSet::Overflow => granted.next().is_none(),
             };
@@ -385,12 +385,6 @@ fn lacking(resource: &Glob, theirs: &[Glob], mine: &[Glob]) -> Option<Vec<Glob>>
         }
     }
     Some(out)
-}
-
-/// Whether a pattern can reach something in a scope, which is the container that a log names.
-fn reaches(pattern: &Glob, scope: &str) -> bool {
-    let inside = |end: &str| pattern.intersects(&Glob::new(&format!("{scope}{end}")));
-    pattern.matches(scope) || inside("/*") || inside(":*") || inside("-??????")
 }
 
 /// Marks everything as new, where there is nothing to compare with.

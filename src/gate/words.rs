@@ -190,7 +190,7 @@ fn list(texts: &[Str]) -> String {
 }
 
 fn plural(count: usize, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+    crate::findings::shared::plural(count as u64, one)
 }
 
 fn last(checked: &Checked, color: bool, out: &mut dyn Write) -> io::Result<()> {
