@@ -9,8 +9,8 @@ use super::baseline::{self, Baseline, Entry};
 use super::rename::renames;
 use crate::catalogue::{Action, Catalogue, Facts, RunCatalogue};
 use crate::model::{
-    ActionSet, Bounded, Condition, ConditionClass, Decision, GrantRow, GrantSet, Layer, Origin,
-    Outcome, ScopeSet, Str, UsageRow,
+    ActionSet, Condition, ConditionClass, Decision, GrantRow, GrantSet, Layer, Origin, Outcome,
+    ScopeSet, Str, UsageRow,
 };
 
 fn catalogue() -> RunCatalogue {
@@ -166,26 +166,9 @@ fn a_grant_in_two_policies_has_the_atoms_of_one() {
 fn use_of_what_was_granted_before_does_not_justify_more_of_it() {
     let catalogue = catalogue();
     let usage = |scope: ScopeSet| UsageRow {
-        platform: "aws".into(),
-        identity: "i".into(),
-        action: "s3:GetObject".into(),
         scope,
-        outcome: Outcome::Allowed,
-        on_behalf_of: None,
-        via: None,
-        inferred: false,
-        unmapped: false,
         count: 1,
-        also: 0,
-        first: None,
-        last: None,
-        first_place: None,
-        last_place: None,
-        slots: roaring::RoaringBitmap::new(),
-        regions: std::collections::BTreeSet::new(),
-        networks: Bounded::default(),
-        agents: Bounded::default(),
-        sessions: Bounded::default(),
+        ..UsageRow::new("aws".into(), "i".into(), "s3:GetObject".into(), Outcome::Allowed)
     };
     let get = Grant { actions: &["s3:GetObject"], on: &["arn:aws:s3:::a/*"], ..NONE };
     let wide = row(&catalogue, &Grant { on: &["*"], ..get }, "q");

@@ -6,7 +6,7 @@
 use roaring::RoaringBitmap;
 
 use crate::gap::Status;
-use crate::model::{Bounded, Outcome, ScopeSet, Str, Time, UsageRow};
+use crate::model::{Outcome, ScopeSet, Str, Time, UsageRow};
 use crate::report::model::{PermissionOut, Report};
 
 /// Usage rows of a report's permissions. A list of resources that was cut counts as use of unknown resources.
@@ -45,25 +45,17 @@ fn row(
     let last = permission.last_used.map(|stamp| stamp.0);
     let slots: RoaringBitmap = [first, last].into_iter().flatten().map(Time::slot).collect();
     UsageRow {
-        platform: platform.clone(),
-        identity: identity.clone(),
-        action: permission.action.clone(),
         scope,
-        outcome: Outcome::Allowed,
-        on_behalf_of: None,
-        via: None,
-        inferred: false,
-        unmapped: false,
         count,
         also: if count == 0 { 1 } else { 0 },
         first,
         last,
-        first_place: None,
-        last_place: None,
         slots,
-        regions: Default::default(),
-        networks: Bounded::default(),
-        agents: Bounded::default(),
-        sessions: Bounded::default(),
+        ..UsageRow::new(
+            platform.clone(),
+            identity.clone(),
+            permission.action.clone(),
+            Outcome::Allowed,
+        )
     }
 }

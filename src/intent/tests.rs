@@ -56,26 +56,12 @@ fn facet(within: &Within) -> Option<Facet> {
 fn row(action: &str, scope: &str, times: &[&str]) -> UsageRow {
     let times: Vec<Time> = times.iter().map(|time| Time::parse(time).unwrap()).collect();
     UsageRow {
-        platform: "aws".into(),
-        identity: "x".into(),
-        action: action.into(),
         scope: one(scope),
-        outcome: Outcome::Allowed,
-        on_behalf_of: None,
-        via: None,
-        inferred: false,
-        unmapped: false,
-        also: 0,
         count: times.len() as u64,
         first: times.first().copied(),
         last: times.last().copied(),
-        first_place: None,
-        last_place: None,
         slots: times.iter().map(|time| time.slot()).collect(),
-        regions: Default::default(),
-        networks: Default::default(),
-        agents: Default::default(),
-        sessions: Default::default(),
+        ..UsageRow::new("aws".into(), "x".into(), action.into(), Outcome::Allowed)
     }
 }
 

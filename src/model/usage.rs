@@ -140,6 +140,32 @@ pub struct UsageRow {
 }
 
 impl UsageRow {
+    /// A row of no event yet: dated nowhere, counted as nothing. The rest is filled in by name.
+    pub fn new(platform: Str, identity: Str, action: Str, outcome: Outcome) -> UsageRow {
+        UsageRow {
+            platform,
+            identity,
+            action,
+            scope: ScopeSet::Unknown,
+            outcome,
+            on_behalf_of: None,
+            via: None,
+            inferred: false,
+            unmapped: false,
+            count: 0,
+            also: 0,
+            first: None,
+            last: None,
+            first_place: None,
+            last_place: None,
+            slots: RoaringBitmap::new(),
+            regions: BTreeSet::new(),
+            networks: Bounded::default(),
+            agents: Bounded::default(),
+            sessions: Bounded::default(),
+        }
+    }
+
     /// The key that rows are sorted and merged by.
     #[allow(clippy::type_complexity, reason = "the key is the tuple of the documented columns")]
     pub fn key(&self) -> (&str, &str, &str, &ScopeSet, Outcome, Option<&str>, Option<&str>, bool) {

@@ -249,28 +249,9 @@ fn a_tool_that_changed_between_two_lists_is_told_with_both_places() {
 }
 
 fn used(agent: &str, action: &str) -> crate::model::UsageRow {
-    crate::model::UsageRow {
-        platform: ID.into(),
-        identity: names::identity(agent),
-        action: action.into(),
-        scope: crate::model::ScopeSet::Unknown,
-        outcome: Outcome::Allowed,
-        on_behalf_of: None,
-        via: None,
-        inferred: false,
-        unmapped: false,
-        count: 1,
-        also: 0,
-        first: None,
-        last: None,
-        first_place: None,
-        last_place: None,
-        slots: Default::default(),
-        regions: Default::default(),
-        networks: Default::default(),
-        agents: Default::default(),
-        sessions: Default::default(),
-    }
+    let row = crate::model::UsageRow::new;
+    let row = row(ID.into(), names::identity(agent), action.into(), Outcome::Allowed);
+    crate::model::UsageRow { count: 1, ..row }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::call::{Touched, clean};
 use super::outcome;
 use super::tool::{self, Tool};
-use crate::model::{At, Bounded, Outcome, Place, ScopeSet, Settings, UsageRow};
+use crate::model::{Outcome, Place, ScopeSet, Settings, UsageRow};
 use crate::platform::agent::{self, names};
 use crate::platform::{Document, Intake};
 
@@ -176,29 +176,10 @@ fn undated(
     place: Place,
 ) -> UsageRow {
     UsageRow {
-        platform: agent::ID.into(),
-        identity: names::identity(agent),
-        action: action.into(),
         scope: scope.clone(),
-        outcome,
-        on_behalf_of: None,
-        via: None,
-        inferred: false,
-        unmapped: false,
-        count: 0,
-        also: 0,
-        first: None,
-        last: None,
         first_place: Some(place),
-        last_place: Some(match place.at {
-            At::File => Place::file(place.file),
-            _ => place,
-        }),
-        slots: roaring::RoaringBitmap::new(),
-        regions: std::collections::BTreeSet::new(),
-        networks: Bounded::default(),
-        agents: Bounded::default(),
-        sessions: Bounded::default(),
+        last_place: Some(place),
+        ..UsageRow::new(agent::ID.into(), names::identity(agent), action.into(), outcome)
     }
 }
 

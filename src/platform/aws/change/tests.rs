@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::super::Aws;
 use crate::catalogue::{Catalogue, RunCatalogue};
 use crate::model::settings::Side;
-use crate::model::{At, GrantSet, Identity, Outcome, Place, ScopeSet, Settings, UsageRow};
+use crate::model::{At, GrantSet, Identity, Outcome, Place, Settings, UsageRow};
 use crate::platform::{
     Answer, Document, Evaluator, Intake, LogSummary, Platform, Request, Role, Sample, Tables,
 };
@@ -101,26 +101,8 @@ fn line(place: Place) -> (u32, u32) {
 /// A log with a use by each of some identities.
 fn used_by(ids: &[&str]) -> LogSummary {
     let usage = ids.iter().map(|id| UsageRow {
-        platform: "aws".into(),
-        identity: (*id).into(),
-        action: "s3:GetObject".into(),
-        scope: ScopeSet::Unknown,
-        outcome: Outcome::Allowed,
-        on_behalf_of: None,
-        via: None,
-        inferred: false,
-        unmapped: false,
         count: 1,
-        also: 0,
-        first: None,
-        last: None,
-        first_place: None,
-        last_place: None,
-        slots: Default::default(),
-        regions: Default::default(),
-        networks: Default::default(),
-        agents: Default::default(),
-        sessions: Default::default(),
+        ..UsageRow::new("aws".into(), (*id).into(), "s3:GetObject".into(), Outcome::Allowed)
     });
     LogSummary { usage: usage.collect(), ..LogSummary::default() }
 }

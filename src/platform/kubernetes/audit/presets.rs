@@ -44,18 +44,26 @@ pub fn preset(name: &str) -> Option<&'static Preset> {
 const TEXTS: &[(&str, &str, &[&str])] = &[
     ("aks", "AKS, category kube-audit", &[ALL]),
     ("aks-admin", "AKS, category kube-audit-admin: no reads", &[NO_READS, ALL]),
-    ("eks", "EKS, log type audit", &[EKS_FIRST, KUBELETS, EKS_REST, KNOWN_EKS, ALL]),
+    (
+        "eks",
+        "EKS, log type audit",
+        &[EKS_FIRST, KUBELETS, EKS_REST, KNOWN, SETTINGS_GROUP, KNOWN_END, ALL],
+    ),
     (
         "gke",
         "GKE, Admin Activity log alone",
-        &[NO_READS, KUBE_UP_FIRST, KUBELETS, KUBE_UP_REST, KNOWN, ALL],
+        &[NO_READS, KUBE_UP_FIRST, KUBELETS, KUBE_UP_REST, KNOWN, NODE_GROUP, KNOWN_END, ALL],
     ),
     (
         "gke-data",
         "GKE, Admin Activity and Data Access logs",
-        &[KUBE_UP_FIRST, KUBELETS, KUBE_UP_REST, KNOWN, ALL],
+        &[KUBE_UP_FIRST, KUBELETS, KUBE_UP_REST, KNOWN, NODE_GROUP, KNOWN_END, ALL],
     ),
-    ("kube-up", "kube-up's policy", &[KUBE_UP_FIRST, KUBELETS, KUBE_UP_REST, KNOWN, ALL]),
+    (
+        "kube-up",
+        "kube-up's policy",
+        &[KUBE_UP_FIRST, KUBELETS, KUBE_UP_REST, KNOWN, NODE_GROUP, KNOWN_END, ALL],
+    ),
     ("openshift", "OpenShift, profile Default", &[OPENSHIFT, ALL]),
 ];
 
@@ -191,7 +199,7 @@ const EKS_REST: &str = "
   resources: [{group: '', resources: [serviceaccounts/token]}]
 ";
 
-/// Groups whose bodies are kept. What follows records at Metadata all the same, so that only levels depend on this.
+/// Groups whose bodies are kept; one more group and the end follow. What follows records at Metadata all the same, so that only levels depend on this.
 const KNOWN: &str = "
 - level: Request
   verbs: [get, list, watch]
@@ -209,39 +217,17 @@ const KNOWN: &str = "
   - {group: extensions}
   - {group: metrics.k8s.io}
   - {group: networking.k8s.io}
-  - {group: node.k8s.io}
   - {group: policy}
   - {group: rbac.authorization.k8s.io}
   - {group: scheduling.k8s.io}
   - {group: storage.k8s.io}
-  omitStages: [RequestReceived]
-- {level: RequestResponse, resources: *known, omitStages: [RequestReceived]}
 ";
 
-/// The same of EKS.
-const KNOWN_EKS: &str = "
-- level: Request
-  verbs: [get, list, watch]
-  resources: &known
-  - {group: ''}
-  - {group: admissionregistration.k8s.io}
-  - {group: apiextensions.k8s.io}
-  - {group: apiregistration.k8s.io}
-  - {group: apps}
-  - {group: authentication.k8s.io}
-  - {group: authorization.k8s.io}
-  - {group: autoscaling}
-  - {group: batch}
-  - {group: certificates.k8s.io}
-  - {group: extensions}
-  - {group: metrics.k8s.io}
-  - {group: networking.k8s.io}
-  - {group: policy}
-  - {group: rbac.authorization.k8s.io}
-  - {group: scheduling.k8s.io}
-  - {group: storage.k8s.io}
-  - {group: settings.k8s.io}
-  omitStages: [RequestReceived]
+/// The group that only kube-up's list has, and the one that only EKS's has.
+const NODE_GROUP: &str = "  - {group: node.k8s.io}\n";
+const SETTINGS_GROUP: &str = "  - {group: settings.k8s.io}\n";
+
+const KNOWN_END: &str = "  omitStages: [RequestReceived]
 - {level: RequestResponse, resources: *known, omitStages: [RequestReceived]}
 ";
 

@@ -67,26 +67,11 @@ const APP: &str = "k8s://c/ns/serviceaccount/app";
 fn use_of(identity: &str, action: &str, scope: &str) -> UsageRow {
     let time = Time::parse("2026-05-06T10:00:00Z");
     UsageRow {
-        platform: ID.into(),
-        identity: identity.into(),
-        action: action.into(),
         scope: ScopeSet::One(scope.into()),
-        outcome: Outcome::Allowed,
-        on_behalf_of: None,
-        via: None,
-        inferred: false,
-        unmapped: false,
         count: 1,
-        also: 0,
         first: time,
         last: time,
-        first_place: None,
-        last_place: None,
-        slots: Default::default(),
-        regions: Default::default(),
-        networks: Default::default(),
-        agents: Default::default(),
-        sessions: Default::default(),
+        ..UsageRow::new(ID.into(), identity.into(), action.into(), Outcome::Allowed)
     }
 }
 
