@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::rules::Rule;
-use crate::evidence::tree::Node;
+use crate::evidence::tree::{Node, Value};
 use crate::model::{Place, Str, Time};
 
 /// Labels and annotations.
@@ -132,6 +132,17 @@ fn text(node: Option<&Node>) -> Str {
     node.and_then(Node::scalar).unwrap_or_default().into()
 }
 
+/// A list that may be left out or be nothing; `None` if something else stands in its place.
+fn list<'n>(node: &'n Node, key: &str) -> Option<&'n [Node]> {
+    match node.get(key) {
+        None => Some(&[]),
+        Some(found) if found.is_null() || matches!(found.value, Value::List(_)) => {
+            Some(found.list())
+        }
+        Some(_) => None,
+    }
+}
+
 fn texts(node: Option<&Node>) -> Vec<Str> {
     node.map(Node::list)
         .unwrap_or_default()
@@ -188,13 +199,13 @@ impl Meta {
 }
 
 impl Role {
-    /// Reads a Role or ClusterRole; a name is all that it must have.
+    /// Reads a Role or ClusterRole; a name is all that it must have. `None` without one, and if its rules are no list.
     pub fn read(node: &Node, file: u32, is_cluster: bool) -> Option<Role> {
         let mut meta = Meta::read(node, file)?;
         if is_cluster {
             meta.namespace = "".into();
         }
-        let rules = node.get("rules").map(Node::list).unwrap_or_default();
+        let rules = list(node, "rules")?;
         let selectors =
             node.at(&["aggregationRule", "clusterRoleSelectors"]).filter(|_| is_cluster);
         Some(Role {
@@ -219,14 +230,15 @@ fn read_rule(node: &Node, file: u32) -> Rule {
 }
 
 impl Binding {
-    /// Reads a RoleBinding or ClusterRoleBinding.
+    /// Reads a RoleBinding or ClusterRoleBinding. `None` without a name, if it names no role, and if its subjects are
+    /// no list.
     pub fn read(node: &Node, file: u32, is_cluster: bool) -> Option<Binding> {
         let mut meta = Meta::read(node, file)?;
         if is_cluster {
             meta.namespace = "".into();
         }
-        let role = node.get("roleRef")?;
-        let subjects = node.get("subjects").map(Node::list).unwrap_or_default();
+        let role = node.get("roleRef").filter(|role| !text(role.get("name")).is_empty())?;
+        let subjects = list(node, "subjects")?;
         Some(Binding {
             meta,
             is_cluster,
