@@ -226,11 +226,25 @@ pub struct Outcome<'a> {
     pub shorter: Vec<(u32, u64, u64)>,
 }
 
+impl Outcome<'_> {
+    /// Finds what the passes show.
+    pub fn find(&mut self) {
+        self.findings = findings::find(&self.analysis, &|gap| self.judged[gap.identity]);
+    }
+}
+
 /// Windows that are tried when the evidence is too short for the one asked for.
 const SHORTER_DAYS: [u32; 3] = [60, 30, 7];
 
-/// Runs the passes over the evidence.
+/// Runs the passes over the evidence, and finds.
 pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
+    let mut outcome = passes(evidence, options);
+    outcome.find();
+    outcome
+}
+
+/// Runs the passes over the evidence: the outcome has no findings yet ([`Outcome::find`]).
+pub fn passes<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
     let window = window(evidence, options);
     let judged = judged(evidence, options);
     let input = |window: Option<Window>| gap::Input {
@@ -257,8 +271,7 @@ pub fn analyse<'a>(evidence: &'a Evidence, options: &Options) -> Outcome<'a> {
         tool_notes: &evidence.tool_notes,
         paths: &evidence.paths,
     };
-    let findings = findings::find(&analysis, &|gap| judged[gap.identity]);
-    Outcome { analysis, findings, judged, shorter }
+    Outcome { analysis, findings: Vec::new(), judged, shorter }
 }
 
 /// Whether each identity is judged, in their order.
