@@ -79,8 +79,7 @@ fn measure(folder: &Path, out: Option<&Path>) -> io::Result<()> {
     outcome.find();
     stage.end("findings", outcome.findings.len(), "findings");
     let stage = Stage::begin();
-    let report = report::build::build(&evidence, &outcome, &options);
-    drop(outcome);
+    let report = report::build::build(&evidence, outcome, &options);
     let advised = |one: &report::model::Recommendation| one.rows().count();
     stage.end("report", report.recommendations.iter().map(advised).sum(), "recommended");
     write(&report, out)?;

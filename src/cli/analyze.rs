@@ -191,7 +191,7 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
     let report = pool(options.threads, || {
         let outcome = audit::analyse(&evidence, &options);
         steps.done("passes and findings");
-        report::build::build(&evidence, &outcome, &options)
+        report::build::build(&evidence, outcome, &options)
     });
     steps.done("report");
     global.warn(&evidence.warnings);

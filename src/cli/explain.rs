@@ -116,6 +116,6 @@ fn load(args: &Args, global: Global) -> Result<Report, Stop> {
     bar.done();
     Ok(pool(options.threads, || {
         let outcome = audit::analyse(&evidence, &options);
-        report::build::build(&evidence, &outcome, &options)
+        report::build::build(&evidence, outcome, &options)
     }))
 }

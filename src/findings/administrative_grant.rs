@@ -14,7 +14,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let Some(how) = &gap.grants.administrative else {
         return;
     };
@@ -33,7 +33,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                         side: "grant",
                         place: origin.place,
                         config: None,
-                        text: format!("{}: {how}", origin.short()),
+                        text: format!("{}: {how}", origin.short()).into(),
                     }
                 }),
             );

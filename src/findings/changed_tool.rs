@@ -14,7 +14,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: Some(find_all),
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let id = &analysis.identity(gap).id;
     for (note, draft) in tool_notes(analysis, ToolNoteKind::Changed) {
         if note.identity.as_ref() == Some(id) {
@@ -23,7 +23,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
     }
 }
 
-fn find_all(analysis: &Analysis<'_>, sink: &mut Sink) {
+fn find_all(analysis: &Analysis<'_>, sink: &mut Sink<'_>) {
     for (note, draft) in tool_notes(analysis, ToolNoteKind::Changed) {
         if note.identity.is_none() {
             sink.push_about(note.action.clone(), SEVERITY, worded(draft));

@@ -24,7 +24,7 @@ struct Account {
     used_without_grants: u64,
 }
 
-fn find_all(analysis: &Analysis<'_>, sink: &mut Sink) {
+fn find_all(analysis: &Analysis<'_>, sink: &mut Sink<'_>) {
     let mut accounts: BTreeMap<(Str, Str), Account> = BTreeMap::new();
     for gap in &analysis.gaps {
         let identity = analysis.identity(gap);
@@ -62,7 +62,7 @@ fn find_all(analysis: &Analysis<'_>, sink: &mut Sink) {
     }
 }
 
-fn push_unknown(sink: &mut Sink, about: &Str, seen: &Account) {
+fn push_unknown(sink: &mut Sink<'_>, about: &Str, seen: &Account) {
     let mut classes: Vec<(&Str, &u64)> = seen.classes.iter().collect();
     classes.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), (*class).clone()));
     let list: Vec<String> =
@@ -90,7 +90,7 @@ fn push_unknown(sink: &mut Sink, about: &Str, seen: &Account) {
     );
 }
 
-fn push_no_grants(sink: &mut Sink, about: &Str, seen: &Account) {
+fn push_no_grants(sink: &mut Sink<'_>, about: &Str, seen: &Account) {
     sink.push_about(
         about.clone(),
         Severity::Low,

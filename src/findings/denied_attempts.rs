@@ -19,7 +19,7 @@ pub(super) static KIND: Kind = Kind {
 const MANY_CALLS: u64 = 20;
 const MANY_ACTIONS: usize = 5;
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let rows = &analysis.input.usage[gap.usage.clone()];
     let mut services: BTreeMap<Str, Vec<&UsageRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.outcome == Outcome::Denied && !row.inferred) {

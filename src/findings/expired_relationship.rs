@@ -14,7 +14,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let identity = analysis.identity(gap);
     let (Some(as_of), Some(expires)) = (analysis.input.as_of, identity.expires) else {
         return;

@@ -16,7 +16,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     if gap.is_admin {
         return;
     }
@@ -29,7 +29,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
         let mut actions: Vec<u32> = rows.iter().flat_map(|row| row.actions.clone()).collect();
         actions.sort_unstable();
         actions.dedup();
-        let mut granted_by: Vec<u32> = rows.iter().flat_map(|row| row.granted_by.clone()).collect();
+        let mut granted_by: Vec<u32> = rows.iter().flat_map(|row| row.granted_by.iter().copied()).collect();
         granted_by.sort_unstable();
         granted_by.dedup();
         let mut resources: Vec<_> =

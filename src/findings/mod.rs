@@ -31,6 +31,7 @@ mod wrong_destination;
 mod wrong_environment;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -40,7 +41,7 @@ use sha2::{Digest, Sha256};
 use crate::frameworks::{self, FrameworkId};
 use crate::gap::{Analysis, IdentityGap};
 use crate::intent::Facet;
-use crate::model::{Place, Str, Time};
+use crate::model::{Place, Str, Texts, Time};
 
 /// How bad a finding is. Each kind's page has its rule.
 #[derive(
@@ -93,9 +94,9 @@ pub struct Kind {
     /// The page that `explain` prints.
     pub page: &'static str,
     /// Looks at one identity.
-    pub find: fn(&Analysis<'_>, &IdentityGap, &mut Sink),
+    pub find: fn(&Analysis<'_>, &IdentityGap, &mut Sink<'_>),
     /// Looks at the estate as a whole.
-    pub find_all: Option<fn(&Analysis<'_>, &mut Sink)>,
+    pub find_all: Option<fn(&Analysis<'_>, &mut Sink<'_>)>,
 }
 
 impl Kind {
@@ -148,7 +149,7 @@ pub struct Proof {
     /// Path and line of the configuration.
     pub config: Option<(Str, u32, u32)>,
     /// What stands there.
-    pub text: String,
+    pub text: Str,
 }
 
 /// One finding.
@@ -169,19 +170,19 @@ pub struct Finding {
     /// Service, credential, log class: what in the identity it is about.
     pub subject: Str,
     /// What was found, in a line.
-    pub title: String,
+    pub title: Str,
     /// Actions.
     pub actions: Vec<Str>,
     /// Resources.
-    pub resources: Vec<Str>,
+    pub resources: Arc<[Str]>,
     /// The date that matters, if there is one: last use, end, creation.
     pub date: Option<Time>,
     /// Instead of a date: `not in 181 d`.
-    pub age_note: Option<String>,
+    pub age_note: Option<Str>,
     /// At most [`PROOFS`] places.
     pub evidence: Vec<Proof>,
     /// What to do.
-    pub remedy: String,
+    pub remedy: Str,
     /// How many other identities share the policy that would change.
     pub shared_with: usize,
 }
@@ -190,9 +191,10 @@ pub struct Finding {
 pub const PROOFS: usize = 5;
 
 /// Takes the findings of one kind.
-pub struct Sink {
+pub struct Sink<'a> {
     kind: &'static str,
     findings: Vec<Finding>,
+    texts: &'a mut Texts,
 }
 
 /// What a kind says of a finding; the sink adds the rest.
@@ -236,7 +238,7 @@ impl<T: Into<Str>> From<T> for Subject {
     }
 }
 
-impl Sink {
+impl Sink<'_> {
     /// Adds a finding about an identity.
     pub fn push(
         &mut self,
@@ -255,8 +257,13 @@ impl Sink {
     }
 
     fn add(&mut self, identity: Option<usize>, about: Str, severity: Severity, draft: Draft) {
+        let texts = &mut *self.texts;
         let mut evidence = draft.evidence;
         evidence.truncate(PROOFS);
+        evidence.shrink_to_fit();
+        for proof in &mut evidence {
+            proof.text = texts.share(&proof.text);
+        }
         let facet = draft.facet.map_or("", Facet::as_str);
         self.findings.push(Finding {
             fingerprint: fingerprint(self.kind, &about, &draft.subject.0, facet).into(),
@@ -265,14 +272,14 @@ impl Sink {
             severity,
             identity,
             about,
-            subject: draft.subject.0,
-            title: draft.title,
+            subject: texts.share(&draft.subject.0),
+            title: texts.share(&draft.title),
             actions: draft.actions,
-            resources: draft.resources,
+            resources: texts.share_list(&draft.resources),
             date: draft.date,
-            age_note: draft.age_note,
+            age_note: draft.age_note.map(|note| texts.share(&note)),
             evidence,
-            remedy: draft.remedy,
+            remedy: texts.share(&draft.remedy),
             shared_with: draft.shared_with,
         });
     }
@@ -299,19 +306,21 @@ pub fn find(
         .gaps
         .par_iter()
         .filter(|gap| judged(gap))
-        .flat_map_iter(|gap| {
+        .map_init(Texts::default, |texts, gap| {
             let mut mine = Vec::new();
             for kind in KINDS {
-                let mut sink = Sink { kind: kind.id, findings: Vec::new() };
+                let mut sink = Sink { kind: kind.id, findings: Vec::new(), texts };
                 (kind.find)(analysis, gap, &mut sink);
                 mine.append(&mut sink.findings);
             }
             mine
         })
+        .flatten_iter()
         .collect();
+    let mut texts = Texts::default();
     for kind in KINDS {
         if let Some(find_all) = kind.find_all {
-            let mut sink = Sink { kind: kind.id, findings: Vec::new() };
+            let mut sink = Sink { kind: kind.id, findings: Vec::new(), texts: &mut texts };
             find_all(analysis, &mut sink);
             findings.append(&mut sink.findings);
         }
@@ -327,7 +336,7 @@ pub fn find(
 }
 
 /// A kind that looks at nothing but the estate.
-fn nothing(_: &Analysis<'_>, _: &IdentityGap, _: &mut Sink) {}
+fn nothing(_: &Analysis<'_>, _: &IdentityGap, _: &mut Sink<'_>) {}
 
 #[cfg(test)]
 mod tests {

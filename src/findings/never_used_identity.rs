@@ -13,7 +13,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     if !gap.is_never_used {
         return;
     }
@@ -40,7 +40,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                 side: "grant",
                 place: identity.place,
                 config: None,
-                text: format!("no use in: {}", basis.join("; ")),
+                text: format!("no use in: {}", basis.join("; ")).into(),
             }],
             remedy: "deactivate its credentials, then delete it".to_string(),
             ..Draft::default()

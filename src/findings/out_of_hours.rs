@@ -14,7 +14,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let violations = by_facet(gap, Facet::Hours);
     if let Some(draft) = use_facet(analysis, gap, Facet::Hours, &violations) {
         let remedy = "find out what ran then, or widen the hours".to_string();

@@ -22,7 +22,7 @@ pub(super) static KIND: Kind = Kind {
 /// Hours, environment and destination have kinds of their own.
 const FACETS: [Facet; 4] = [Facet::Action, Facet::Resource, Facet::Data, Facet::AfterEnd];
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let mut groups: BTreeMap<(Facet, Str), Vec<&Violation>> = BTreeMap::new();
     for violation in &gap.violations {
         for facet in FACETS.into_iter().filter(|facet| violation.breach(*facet).is_some()) {
@@ -42,7 +42,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
 fn push(
     analysis: &Analysis<'_>,
     gap: &IdentityGap,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
     facet: Facet,
     service: Str,
     violations: &[&Violation],

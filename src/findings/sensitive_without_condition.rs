@@ -19,7 +19,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     if gap.is_admin {
         return;
     }
@@ -94,7 +94,7 @@ impl Reached {
 fn push(
     analysis: &Analysis<'_>,
     gap: &IdentityGap,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
     reached: Reached,
     has_labels: bool,
 ) {

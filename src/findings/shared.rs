@@ -55,7 +55,7 @@ pub(super) fn tool_notes<'a>(
             side: "grant",
             place: Some(*place),
             config: None,
-            text: note.text.to_string(),
+            text: note.text.clone(),
         };
         let draft = super::Draft {
             subject: note.action.clone().into(),
@@ -118,7 +118,7 @@ fn grant_proof(origin: &Origin, resources: &[Str], unconditional: bool) -> Proof
         side: "grant",
         place: origin.place,
         config: None,
-        text: format!("{}{via}, {reach}{condition}", origin.short()),
+        text: format!("{}{via}, {reach}{condition}", origin.short()).into(),
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) fn use_proof(row: &UsageRow) -> Proof {
             row.action,
             row.outcome.as_str(),
             row.touched()
-        ),
+        ).into(),
     }
 }
 
@@ -149,7 +149,7 @@ pub(super) fn intent_proof(analysis: &Analysis<'_>, spot: Spot, text: &str) -> P
         side: "intent",
         place: None,
         config: Some((config.path.clone(), spot.line, spot.column)),
-        text: text.to_string(),
+        text: text.into(),
     }
 }
 
@@ -233,7 +233,7 @@ pub(super) fn excess(
         }
         let mut actions: Vec<ActionId> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
         let mut granted_by: Vec<u32> =
-            chunk.iter().flat_map(|row| row.granted_by.clone()).collect();
+            chunk.iter().flat_map(|row| row.granted_by.iter().copied()).collect();
         let mut resources: Vec<Str> =
             chunk.iter().flat_map(|row| row.resources.iter().cloned()).collect();
         actions.sort_unstable();
@@ -264,7 +264,7 @@ pub(super) fn excess_parts(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<Se
         .map(|row| ServiceExcess {
             service: analysis.input.catalogue.entry(row.actions[0]).name.clone(),
             actions: row.actions.clone(),
-            granted_by: row.granted_by.clone(),
+            granted_by: row.granted_by.to_vec(),
             resources: row.resources.to_vec(),
             age: not_in(row),
             is_whole: false,
@@ -276,7 +276,7 @@ pub(super) fn excess_parts(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<Se
 pub(super) fn push_unused(
     analysis: &Analysis<'_>,
     gap: &IdentityGap,
-    sink: &mut super::Sink,
+    sink: &mut super::Sink<'_>,
     part: ServiceExcess,
     (title, remedy): (String, String),
 ) {
@@ -320,7 +320,7 @@ pub(super) fn grant_of_uses(gap: &IdentityGap, violations: &[&Violation]) -> Vec
     let granted_by = violations.iter().find_map(|violation| {
         rows(gap, Status::OutOfScope)
             .find(|row| row.actions.contains(&violation.action) && !row.granted_by.is_empty())
-            .map(|row| row.granted_by.as_slice())
+            .map(|row| &*row.granted_by)
     });
     grant_proofs(gap, granted_by.unwrap_or_default(), 1)
 }
@@ -347,7 +347,7 @@ fn slot_proofs(analysis: &Analysis<'_>, violations: &[&Violation]) -> Vec<Proof>
                 }
             };
             let text = format!("{}{on}, {}, {when}", row.action, row.outcome.as_str());
-            Some(Proof { side: "use", place, config: None, text })
+            Some(Proof { side: "use", place, config: None, text: text.into() })
         })
         .collect();
     proofs.sort_by_key(|proof| proof.place.is_none());

@@ -16,7 +16,7 @@ pub(super) static KIND: Kind = Kind {
 /// Older than this, a credential with write grants behind it is a high finding.
 const LONG_DAYS: i64 = 365;
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let identity = analysis.identity(gap);
     let Some(as_of) = analysis.input.as_of else {
         return;
@@ -44,7 +44,7 @@ fn push(
     gap: &IdentityGap,
     credential: &Credential,
     as_of: Time,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
 ) {
     let writes = gap.levels.iter().any(|(level, _)| level.changes())
         || gap.levels.contains_key(&AccessLevel::PermissionsManagement);
@@ -66,7 +66,7 @@ fn push(
                 side: "grant",
                 place: credential.place,
                 config: None,
-                text: format!("{} {}: active, {used}", credential.kind, credential.id),
+                text: format!("{} {}: active, {used}", credential.kind, credential.id).into(),
             }],
             remedy: format!("deactivate {}; delete it if nothing breaks", credential.id),
             ..Draft::default()

@@ -13,7 +13,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let identity = analysis.identity(gap);
     let (Some(as_of), Some(last)) = (analysis.input.as_of, gap.last_used) else {
         return;
@@ -39,7 +39,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                 side: "use",
                 place: identity.place,
                 config: None,
-                text: format!("last use {last}"),
+                text: format!("last use {last}").into(),
             }],
             remedy: "deactivate it, and delete it if nobody asks for it".to_string(),
             ..Draft::default()

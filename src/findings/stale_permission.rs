@@ -13,11 +13,11 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let stale: Vec<_> = rows(gap, Status::Stale).collect();
     for chunk in stale.chunk_by(|left, right| left.service == right.service) {
         let actions: Vec<u32> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
-        let granted_by: Vec<u32> = chunk.iter().flat_map(|row| row.granted_by.clone()).collect();
+        let granted_by: Vec<u32> = chunk.iter().flat_map(|row| row.granted_by.iter().copied()).collect();
         let severe = actions.iter().any(|id| manages(analysis, *id) || changes(analysis, *id));
         let names = names(analysis, &actions);
         let last = chunk.iter().filter_map(|row| row.last_used).max();
@@ -31,7 +31,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                     "{} uses, last {}",
                     row.uses,
                     row.last_used.map(|at| at.to_string()).unwrap_or_default()
-                ),
+                ).into(),
             })
             .collect();
         evidence.truncate(3);

@@ -13,7 +13,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let unexplained: Vec<_> = rows(gap, Status::Unexplained).collect();
     for chunk in unexplained.chunk_by(|left, right| left.service == right.service) {
         let actions: Vec<u32> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
@@ -40,7 +40,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
                             "{}, allowed {} times",
                             analysis.action(row.actions[0]),
                             row.uses
-                        ),
+                        ).into(),
                     })
                     .collect(),
                 remedy:

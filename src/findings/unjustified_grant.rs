@@ -46,7 +46,7 @@ impl Part {
     }
 }
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let Some(fresh) = analysis.input.fresh else { return };
     let mine = fresh.of(gap.identity);
     if mine.is_empty() || analysis.identity(gap).is(Label::LogOnly) {
@@ -173,7 +173,7 @@ fn is_whole(analysis: &Analysis<'_>, gap: &IdentityGap, service: &str, part: &Pa
 fn push(
     analysis: &Analysis<'_>,
     gap: &IdentityGap,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
     (subject, services): (&str, usize),
     part: Part,
 ) {

@@ -13,7 +13,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     for part in excess_parts(analysis, gap) {
         let title = format!("{} on {}", part.service, and_more(&part.resources));
         let remedy = format!("take {} out of the grant's resources", and_more(&part.resources));

@@ -19,7 +19,7 @@ pub(super) static KIND: Kind = Kind {
 /// A service with fewer actions is not called whole: two actions may well be all that is wanted.
 const SMALL_SERVICE: u64 = 3;
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     // Settings of agents can rarely limit a tool to resources: every tool would be wide.
     if gap.is_admin || is_agent(analysis, gap) {
         return;
@@ -67,7 +67,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
 fn push(
     analysis: &Analysis<'_>,
     gap: &IdentityGap,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
     (whole, writes): (&BTreeSet<Str>, &BTreeSet<ActionId>),
     granted_by: &[u32],
 ) {

@@ -14,7 +14,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let violations = by_facet(gap, Facet::Destination);
     if let Some(draft) = use_facet(analysis, gap, Facet::Destination, &violations) {
         let remedy = "deny other Regions and accounts, or widen the intent".to_string();

@@ -14,7 +14,7 @@ pub(super) static KIND: Kind = Kind {
     find_all: None,
 };
 
-fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink) {
+fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let violations = by_facet(gap, Facet::Environment);
     if let Some(draft) = use_facet(analysis, gap, Facet::Environment, &violations) {
         let remedy = "deny the other environment, or use an identity of its own for it".to_string();

@@ -4,7 +4,7 @@
 //! that this project promises differ from what is published, and why both are printed.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,8 +105,10 @@ const TITLES: &[(&str, &str)] = &[
     ("CWE-778", "Insufficient Logging"),
 ];
 
-fn table() -> &'static BTreeMap<String, Vec<FrameworkId>> {
-    static TABLE: OnceLock<BTreeMap<String, Vec<FrameworkId>>> = OnceLock::new();
+type Table = BTreeMap<String, Arc<[FrameworkId]>>;
+
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let Ok(file) = serde_json::from_str::<MapFile>(MAP) else {
             return BTreeMap::new();
@@ -124,7 +126,7 @@ fn table() -> &'static BTreeMap<String, Vec<FrameworkId>> {
             }
             ids
         };
-        file.map.iter().map(|(kind, columns)| (kind.clone(), row(columns))).collect()
+        file.map.iter().map(|(kind, columns)| (kind.clone(), row(columns).into())).collect()
     })
 }
 
@@ -161,16 +163,25 @@ fn continuous_verification() -> FrameworkId {
 
 /// The identifiers of a kind of finding.
 pub fn of_kind(kind: &str) -> &'static [FrameworkId] {
-    table().get(kind).map_or(&[], Vec::as_slice)
+    table().get(kind).map_or(&[], |ids| ids)
+}
+
+/// The identifiers of a kind of finding, to be held by many findings.
+pub fn shared_of_kind(kind: &str) -> Arc<[FrameworkId]> {
+    table().get(kind).cloned().unwrap_or_default()
 }
 
 /// The identifiers that stand on every recommendation.
-pub fn of_recommendation() -> Vec<FrameworkId> {
-    vec![
-        identifier("owasp-nhi", "2025", "NHI5:2025"),
-        identifier("nist-csf", "2.0", "PR.AA-05"),
-        continuous_verification(),
-    ]
+pub fn of_recommendation() -> Arc<[FrameworkId]> {
+    static IDS: OnceLock<Arc<[FrameworkId]>> = OnceLock::new();
+    let ids = IDS.get_or_init(|| {
+        Arc::new([
+            identifier("owasp-nhi", "2025", "NHI5:2025"),
+            identifier("nist-csf", "2.0", "PR.AA-05"),
+            continuous_verification(),
+        ])
+    });
+    ids.clone()
 }
 
 #[cfg(test)]

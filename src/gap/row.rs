@@ -168,7 +168,7 @@ pub struct PermissionRow {
     /// Whether it is only a part of the action's grant, of which another part is used.
     pub is_part: bool,
     /// Numbers of the grant rows.
-    pub granted_by: Vec<u32>,
+    pub granted_by: Arc<[u32]>,
     /// Whether every grant behind it is conditional.
     pub is_conditional: bool,
     /// First allowed use.

@@ -54,6 +54,22 @@ struct FoldKey {
     days: u32,
 }
 
+/// Holds equal lists of grants once: an identity has few, and a row for each service.
+fn share(rows: &mut Vec<PermissionRow>) {
+    let mut known: Vec<Arc<[u32]>> = Vec::new();
+    for row in rows.iter_mut() {
+        // The last ones first: rows are sorted by service, and a service's grants are near.
+        match known.iter().rev().take(SHARED).find(|list| **list == row.granted_by) {
+            Some(list) => row.granted_by = list.clone(),
+            None => known.push(row.granted_by.clone()),
+        }
+    }
+    rows.shrink_to_fit();
+}
+
+/// So many lists are looked back at.
+const SHARED: usize = 16;
+
 /// Judges one identity.
 pub(super) struct Judge<'a> {
     pub(super) frame: &'a Frame<'a>,
@@ -100,6 +116,7 @@ impl Judge<'_> {
                 &right.resources,
             ))
         });
+        share(&mut judged.rows);
         judged
     }
 
@@ -371,7 +388,7 @@ impl Judge<'_> {
             facets: BTreeSet::new(),
             is_part: false,
             resources: scopes.into_iter().collect(),
-            granted_by: covering.to_vec(),
+            granted_by: covering.into(),
             is_conditional: self.is_conditional(covering),
             first_used: usage().filter_map(|row| row.first).min(),
             last_used: last.and_then(|(last, _)| last).filter(|_| !one.is_undated),
@@ -407,7 +424,7 @@ impl Judge<'_> {
             is_part: false,
             resources: Arc::new([]),
             is_conditional: self.is_conditional(&granted_by),
-            granted_by,
+            granted_by: granted_by.into(),
             first_used: None,
             last_used: None,
             place: None,

@@ -73,7 +73,7 @@ fn report(dir: &Path, change: impl FnOnce(&mut Evidence)) -> Report {
     let mut evidence = audit::read(&options, &NoProgress).unwrap_or_else(|why| panic!("{why:?}"));
     change(&mut evidence);
     let outcome = audit::analyse(&evidence, &options);
-    build(&evidence, &outcome, &options)
+    build(&evidence, outcome, &options)
 }
 
 fn rows(report: &Report, status: Status) -> Vec<&PermissionOut> {
@@ -437,7 +437,7 @@ proptest! {
             .flat_map(|one| one.resources.iter().map(|scope| (&*one.action, &**scope)))
             .collect();
         for gone in advised(&report, Advice::Remove) {
-            for pattern in &gone.resources {
+            for pattern in gone.resources.iter() {
                 for (action, scope, _, outcome) in &usage {
                     if *action != &*gone.action {
                         continue;

@@ -208,7 +208,7 @@ impl Baseline {
                     fingerprint: finding.fingerprint.clone(),
                     kind: finding.kind.clone(),
                     identity: finding.identity.clone(),
-                    grant: finding.title.clone(),
+                    grant: finding.title.to_string(),
                     since: since.clone(),
                     reason: String::new(),
                 };

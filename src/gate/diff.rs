@@ -210,7 +210,7 @@ fn state(
     let evidence = audit::read(&options, progress)?;
     let report = {
         let outcome = audit::analyse(&evidence, &options);
-        build::build(&evidence, &outcome, &options)
+        build::build(&evidence, outcome, &options)
     };
     Ok(State { words, report, evidence: Some(evidence) })
 }
@@ -483,7 +483,7 @@ fn refs(report: &Report, known: &BTreeSet<Str>) -> Vec<FindingRef> {
             identity: names
                 .get(&*finding.identity)
                 .map_or_else(|| finding.identity.clone(), |name| (*name).clone()),
-            title: finding.title.clone(),
+            title: finding.title.to_string(),
         })
         .collect();
     out.sort_by(|left, right| {

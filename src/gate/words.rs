@@ -67,12 +67,12 @@ fn findings(checked: &Checked, color: bool, out: &mut dyn Write) -> io::Result<(
             show(name(checked, &finding.identity)),
         )?;
         let mut evidence = finding.evidence.iter().filter(|one| !one.file.is_empty());
-        let grant = evidence.clone().find(|one| one.side == "grant").or_else(|| evidence.next());
+        let grant = evidence.clone().find(|one| &*one.side == "grant").or_else(|| evidence.next());
         if let Some(one) = grant {
             writeln!(out, "  at    {}  {}", show(&one.place()), show(&one.text))?;
         }
         writeln!(out, "  what  {}", show(&finding.title))?;
-        let intent = finding.evidence.iter().find(|one| one.side == "intent");
+        let intent = finding.evidence.iter().find(|one| &*one.side == "intent");
         if let Some(one) = intent {
             writeln!(out, "  judged by intent ({}): {}", show(&one.place()), show(&one.text))?;
         }

@@ -12,6 +12,7 @@ pub mod link;
 pub mod pattern;
 pub mod place;
 pub mod settings;
+pub mod texts;
 pub mod time;
 pub mod usage;
 
@@ -24,6 +25,7 @@ pub use link::Link;
 pub use pattern::Glob;
 pub use place::{At, FileId, Place};
 pub use settings::{Settings, Side, ToolRule};
+pub use texts::Texts;
 pub use time::{Slot, Time};
 pub use usage::{Bounded, Outcome, ScopeSet, UsageRow};
 

@@ -1,6 +1,7 @@
 //! Builds the report from what the passes found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -9,42 +10,69 @@ use super::model::{
     GrantOut, IdentityOut, LinkOut, PermissionOut, ROW_RESOURCES, Recommendation, Report, SCHEMA,
     Stamp, Tool, WindowOut,
 };
-use super::summary;
+use super::summary::{self, Early};
 use crate::audit::{Evidence, Options, Outcome};
-use crate::findings::{self, Finding, Proof, Severity};
+use crate::findings::{Finding, Proof, Severity};
 use crate::frameworks;
 use crate::gap::{Advice, Analysis, IdentityGap, PermissionRow, Status};
 use crate::intent::select;
 use crate::model::{
-    At, Claim, ClaimScope, Decision, Identity, Intervals, Place, Rw, Says, Select, Str,
+    At, Claim, ClaimScope, Decision, Identity, Intervals, Place, Rw, Says, Select, Str, Texts,
 };
 use crate::platform::PLATFORMS;
 
-/// Builds the report.
-pub fn build(evidence: &Evidence, outcome: &Outcome<'_>, options: &Options) -> Report {
-    let analysis = &outcome.analysis;
-    let order = order(analysis, &outcome.findings, &outcome.judged);
+/// Builds the report of an outcome that is not needed any more: what of it is told is let go.
+pub fn build(evidence: &Evidence, mut outcome: Outcome<'_>, options: &Options) -> Report {
+    let early = Early::of(evidence, &outcome);
+    let order = order(&outcome.analysis, &outcome.findings, &outcome.judged);
+    let findings = std::mem::take(&mut outcome.findings);
+    let findings = findings_out(evidence, findings, &order);
+    let mut gaps: Vec<Option<IdentityGap>> =
+        std::mem::take(&mut outcome.analysis.gaps).into_iter().map(Some).collect();
+    let gaps: Vec<IdentityGap> = order.iter().filter_map(|number| gaps[*number].take()).collect();
     let reach = reach(evidence);
-    let identities: Vec<IdentityOut> = order
-        .par_iter()
-        .map(|number| {
-            let gap = &analysis.gaps[*number];
-            identity(analysis, gap, outcome.judged[*number], options.expand, &reach)
-        })
-        .collect();
-    let recommendations: Vec<Recommendation> = order
-        .par_iter()
-        .filter(|number| outcome.judged[**number])
-        .filter_map(|number| recommend(analysis, &analysis.gaps[*number], options.expand))
-        .collect();
-    let mut place_of: Vec<usize> = vec![usize::MAX; analysis.gaps.len()];
-    for (place, number) in order.iter().enumerate() {
-        place_of[*number] = place;
-    }
-    let mut found: Vec<&Finding> = outcome.findings.iter().collect();
-    found.sort_by_key(|finding| finding.identity.map_or(usize::MAX, |number| place_of[number]));
-    let findings: Vec<FindingOut> =
-        found.into_iter().map(|finding| finding_out(evidence, finding)).collect();
+    let told = |gap: IdentityGap| told(&outcome, &gap, options.expand, &reach);
+    let told = gaps.into_par_iter().map(told).unzip();
+    finish(evidence, &outcome, options, early, told, findings)
+}
+
+/// As [`build`], of an outcome that is needed after it.
+pub fn build_beside(evidence: &Evidence, outcome: &Outcome<'_>, options: &Options) -> Report {
+    let early = Early::of(evidence, outcome);
+    let order = order(&outcome.analysis, &outcome.findings, &outcome.judged);
+    let findings = findings_out(evidence, outcome.findings.clone(), &order);
+    let reach = reach(evidence);
+    let gap = |number: &usize| &outcome.analysis.gaps[*number];
+    let told =
+        order.par_iter().map(|number| told(outcome, gap(number), options.expand, &reach)).unzip();
+    finish(evidence, outcome, options, early, told, findings)
+}
+
+type Told = (Vec<IdentityOut>, Vec<Option<Recommendation>>);
+
+/// What the report says of an identity.
+fn told(
+    outcome: &Outcome<'_>,
+    gap: &IdentityGap,
+    expand: bool,
+    reach: &BTreeMap<Str, Vec<String>>,
+) -> (IdentityOut, Option<Recommendation>) {
+    let is_judged = outcome.judged[gap.identity];
+    let analysis = &outcome.analysis;
+    let mut cut = Cut::default();
+    let one = identity(analysis, gap, is_judged, expand, reach, &mut cut);
+    (one, is_judged.then(|| recommend(analysis, gap, expand, &mut cut)).flatten())
+}
+
+fn finish(
+    evidence: &Evidence,
+    outcome: &Outcome<'_>,
+    options: &Options,
+    early: Early,
+    (identities, recommendations): Told,
+    findings: Vec<FindingOut>,
+) -> Report {
+    let analysis = &outcome.analysis;
     let coverage = coverage(evidence, analysis);
     let window = analysis.input.window.map(|window| WindowOut {
         days: window.days(),
@@ -69,11 +97,11 @@ pub fn build(evidence: &Evidence, outcome: &Outcome<'_>, options: &Options) -> R
         rollups: Vec::new(),
         identities,
         findings,
-        recommendations,
+        recommendations: recommendations.into_iter().flatten().collect(),
         links: links(evidence),
     };
     report.rollups = summary::rollups(&report);
-    report.summary = summary::summary(evidence, outcome, &report);
+    report.summary = summary::summary(evidence, early, &report);
     report
 }
 
@@ -141,6 +169,7 @@ fn identity(
     judged: bool,
     expand: bool,
     reach: &BTreeMap<Str, Vec<String>>,
+    cut: &mut Cut,
 ) -> IdentityOut {
     let one: &Identity = analysis.identity(gap);
     let labels = one.labels.iter().map(|label| label.as_str().to_string()).collect();
@@ -156,7 +185,7 @@ fn identity(
             active: credential.active,
         })
         .collect();
-    let permissions = if judged { permissions(analysis, gap, expand) } else { Vec::new() };
+    let permissions = if judged { permissions(analysis, gap, expand, cut) } else { Vec::new() };
     IdentityOut {
         id: one.id.clone(),
         platform: one.platform.clone(),
@@ -211,13 +240,13 @@ fn grants(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<GrantOut> {
             let mut origin: Vec<String> = row.origin.iter().map(|one| one.short()).collect();
             origin.dedup();
             GrantOut {
-                origin: origin.join("; "),
+                origin: origin.join("; ").into(),
                 places: row
                     .origin
                     .iter()
                     .filter_map(|one| one.place)
                     .take(3)
-                    .map(|place| show(&place, analysis.paths))
+                    .map(|place| show(&place, analysis.paths).into())
                     .collect(),
                 via: row.origin.iter().find_map(|one| one.via.clone()),
                 decision: match row.decision {
@@ -225,7 +254,7 @@ fn grants(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<GrantOut> {
                     Decision::Conditional => "conditional",
                     Decision::Ask => "ask",
                 }
-                .to_string(),
+                .into(),
                 actions: row.actions.len(),
                 services,
                 resources: some(&row.resources),
@@ -234,6 +263,30 @@ fn grants(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<GrantOut> {
             }
         })
         .collect()
+}
+
+/// Lists of resources cut to what the report shows. A list that many rows share is cut once, and shared again.
+#[derive(Default)]
+struct Cut {
+    known: Vec<(Arc<[Str]>, Arc<[Str]>)>,
+}
+
+/// Rows of an identity share few lists; what is further back is cut again.
+const CUTS: usize = 16;
+
+impl Cut {
+    fn of(&mut self, resources: &Arc<[Str]>) -> Arc<[Str]> {
+        if resources.len() <= ROW_RESOURCES {
+            return resources.clone();
+        }
+        let known = self.known.iter().rev().take(CUTS);
+        if let Some((_, cut)) = known.into_iter().find(|(whole, _)| Arc::ptr_eq(whole, resources)) {
+            return cut.clone();
+        }
+        let cut: Arc<[Str]> = some(resources).into();
+        self.known.push((resources.clone(), cut.clone()));
+        cut
+    }
 }
 
 /// The first resources, and how many more there are.
@@ -256,8 +309,13 @@ fn row_names(analysis: &Analysis<'_>, row: &PermissionRow, expand: bool) -> Vec<
     vec![(format!("{}:*", row.service).into(), row.actions.len() as u32)]
 }
 
-fn permissions(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Vec<PermissionOut> {
-    let mut out = Vec::new();
+fn permissions(
+    analysis: &Analysis<'_>,
+    gap: &IdentityGap,
+    expand: bool,
+    cut: &mut Cut,
+) -> Vec<PermissionOut> {
+    let mut out = Vec::with_capacity(gap.rows.len());
     for row in &gap.rows {
         for (action, folded) in row_names(analysis, row, expand) {
             out.push(PermissionOut {
@@ -266,7 +324,7 @@ fn permissions(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Vec<
                 status: row.status,
                 reason: row.reason,
                 facet: row.facets.first().copied(),
-                resources: some(&row.resources),
+                resources: cut.of(&row.resources),
                 granted_by: row.granted_by.clone(),
                 conditional: row.is_conditional,
                 first_used: row.first_used.map(Stamp),
@@ -274,7 +332,7 @@ fn permissions(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Vec<
                 uses: row.uses,
                 denied: row.denied,
                 observed_days: row.observed_days,
-                basis: row.basis.to_vec(),
+                basis: row.basis.clone(),
                 note: note(row),
             });
         }
@@ -293,7 +351,12 @@ fn note(row: &PermissionRow) -> Option<Str> {
     Some(remark.map_or(open.clone(), |remark| format!("{remark}; {open}")).into())
 }
 
-fn recommend(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Option<Recommendation> {
+fn recommend(
+    analysis: &Analysis<'_>,
+    gap: &IdentityGap,
+    expand: bool,
+    cut: &mut Cut,
+) -> Option<Recommendation> {
     let (mut keep, mut remove, mut review) = (Vec::new(), Vec::new(), Vec::new());
     for row in &gap.rows {
         let Some(advice) = row.advice() else { continue };
@@ -309,13 +372,16 @@ fn recommend(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Option
                 folded,
                 status: row.status,
                 reason: row.reason,
-                resources: some(&row.resources),
+                resources: cut.of(&row.resources),
                 shared_with: shared as u64,
             });
         }
     }
     if keep.is_empty() && remove.is_empty() && review.is_empty() {
         return None;
+    }
+    for list in [&mut keep, &mut remove, &mut review] {
+        list.shrink_to_fit();
     }
     Some(Recommendation {
         identity: analysis.identity(gap).id.clone(),
@@ -326,27 +392,92 @@ fn recommend(analysis: &Analysis<'_>, gap: &IdentityGap, expand: bool) -> Option
     })
 }
 
-fn finding_out(evidence: &Evidence, finding: &Finding) -> FindingOut {
-    let frameworks = findings::kind(finding.kind).map(|kind| kind.frameworks().to_vec());
-    let waiver = waiver(evidence, finding);
-    FindingOut {
-        fingerprint: finding.fingerprint.clone(),
-        kind: finding.kind.into(),
-        facet: finding.facet,
-        severity: finding.severity,
-        state: if waiver.is_some() { "waived".into() } else { "new".into() },
-        waiver,
-        identity: finding.about.clone(),
-        subject: finding.subject.clone(),
-        title: finding.title.clone(),
-        actions: finding.actions.clone(),
-        resources: some(&finding.resources),
-        date: finding.date.map(Stamp),
-        age_note: finding.age_note.clone(),
-        evidence: finding.evidence.iter().map(|proof| proof_out(evidence, proof)).collect(),
-        frameworks: frameworks.unwrap_or_default(),
-        remedy: finding.remedy.clone(),
-        shared_with: finding.shared_with as u64,
+/// Findings in the report's order. Each is let go as it is told.
+fn findings_out(
+    evidence: &Evidence,
+    mut findings: Vec<Finding>,
+    order: &[usize],
+) -> Vec<FindingOut> {
+    let mut place_of: Vec<usize> = vec![usize::MAX; order.len()];
+    for (place, number) in order.iter().enumerate() {
+        place_of[*number] = place;
+    }
+    findings.sort_by_key(|finding| finding.identity.map_or(usize::MAX, |number| place_of[number]));
+    let mut teller = Teller {
+        evidence,
+        paths: evidence.paths.iter().map(|path| path.as_str().into()).collect(),
+        texts: Texts::default(),
+        cut: Cut::default(),
+    };
+    let mut out = Vec::with_capacity(findings.len());
+    // From the end, so that the list gets shorter as the other grows.
+    while let Some(finding) = findings.pop() {
+        out.push(teller.finding(finding));
+        if out.len().is_multiple_of(LET_GO) {
+            findings.shrink_to_fit();
+        }
+    }
+    out.reverse();
+    out
+}
+
+/// After so many findings the memory of those that were told is given back.
+const LET_GO: usize = 1 << 16;
+
+/// Tells findings, with what they share.
+struct Teller<'a> {
+    evidence: &'a Evidence,
+    paths: Vec<Str>,
+    texts: Texts,
+    cut: Cut,
+}
+
+impl Teller<'_> {
+    fn finding(&mut self, finding: Finding) -> FindingOut {
+        let waiver = waiver(self.evidence, &finding);
+        let state = if waiver.is_some() { "waived" } else { "new" };
+        FindingOut {
+            fingerprint: finding.fingerprint,
+            kind: self.texts.share(finding.kind),
+            facet: finding.facet,
+            severity: finding.severity,
+            state: self.texts.share(state),
+            waiver,
+            identity: finding.about,
+            subject: finding.subject,
+            title: finding.title,
+            actions: finding.actions,
+            resources: self.cut.of(&finding.resources),
+            date: finding.date.map(Stamp),
+            age_note: finding.age_note,
+            evidence: finding.evidence.into_iter().map(|proof| self.proof(proof)).collect(),
+            frameworks: frameworks::shared_of_kind(finding.kind),
+            remedy: finding.remedy,
+            shared_with: finding.shared_with as u64,
+        }
+    }
+
+    fn proof(&mut self, proof: Proof) -> EvidenceOut {
+        let (mut line, mut column, mut record) = (None, None, None);
+        let mut file = None;
+        if let Some((path, at, col)) = proof.config {
+            (file, line, column) = (Some(path), Some(at), Some(col));
+        } else if let Some(place) = proof.place {
+            file = self.paths.get(place.file as usize).cloned();
+            match place.at {
+                At::File => {}
+                At::Line(at, col) => (line, column) = (Some(at), Some(col)),
+                At::Record(number) => record = Some(number),
+            }
+        }
+        EvidenceOut {
+            side: self.texts.share(proof.side),
+            file: file.unwrap_or_else(|| self.texts.share("")),
+            line,
+            column,
+            record,
+            text: proof.text,
+        }
     }
 }
 
@@ -363,29 +494,6 @@ fn waiver(evidence: &Evidence, finding: &Finding) -> Option<String> {
         holds && *waiver.finding.value == *finding.kind && is_about
     })?;
     Some(format!("waived to {}: {}", waiver.expires.value.date(), waiver.reason))
-}
-
-fn proof_out(evidence: &Evidence, proof: &Proof) -> EvidenceOut {
-    let (mut line, mut column, mut record) = (None, None, None);
-    let mut file = String::new();
-    if let Some((path, at, col)) = &proof.config {
-        (file, line, column) = (path.to_string(), Some(*at), Some(*col));
-    } else if let Some(place) = proof.place {
-        file = evidence.paths.get(place.file as usize).cloned().unwrap_or_default();
-        match place.at {
-            At::File => {}
-            At::Line(at, col) => (line, column) = (Some(at), Some(col)),
-            At::Record(number) => record = Some(number),
-        }
-    }
-    EvidenceOut {
-        side: proof.side.to_string(),
-        file,
-        line,
-        column,
-        record,
-        text: proof.text.clone(),
-    }
 }
 
 /// What the claims of non-use cover, one row a claim's account, Region, class and access.

@@ -280,7 +280,7 @@ fn grants(identity: &IdentityOut, view: &View, page: &mut Page<'_>) -> io::Resul
     for grant in identity.grants.iter().take(shown) {
         let place =
             grant.places.first().map_or(String::new(), |place| match grant.places.len() - 1 {
-                0 => place.clone(),
+                0 => place.to_string(),
                 more => format!("{place} and {}", count(more as u64, "other place")),
             });
         let words = grant_words(grant);
@@ -307,7 +307,7 @@ pub(super) fn grant_words(grant: &super::model::GrantOut) -> String {
     };
     let mut text = format!("{}{resources}", count(grant.actions, "action"));
     match grant.conditions.as_slice() {
-        [] if grant.decision == "allow" => text.push_str(", no condition"),
+        [] if &*grant.decision == "allow" => text.push_str(", no condition"),
         [] => text.push_str(&format!(", {}", grant.decision)),
         many => {
             let conditions: Vec<&str> = many.iter().map(|one| &**one).collect();
@@ -422,21 +422,21 @@ fn sides(report: &Report, finding: &FindingOut, page: &mut Page<'_>) -> io::Resu
         page.beside(line, 13, &one.text)
     };
     for side in SIDES {
-        let mut of_side = finding.evidence.iter().filter(|one| one.side == side).peekable();
+        let mut of_side = finding.evidence.iter().filter(|one| &*one.side == side).peekable();
         if of_side.peek().is_none() {
             let text = missing(side, finding, report);
             page.wrapped(Line::new().to(2, 0).plain(side), 11, &text)?;
         }
         of_side.try_for_each(|one| proof(one, page))?;
     }
-    let mut others = finding.evidence.iter().filter(|one| !SIDES.contains(&one.side.as_str()));
+    let mut others = finding.evidence.iter().filter(|one| !SIDES.contains(&&*one.side));
     others.try_for_each(|one| proof(one, page))
 }
 
 /// What to say of a side without a place.
 fn missing(side: &str, finding: &FindingOut, report: &Report) -> String {
     match (side, &finding.age_note) {
-        ("use", Some(note)) => note.clone(),
+        ("use", Some(note)) => note.to_string(),
         ("use", None) if finding.date.is_some() => {
             format!("{}; no place recorded", finding_date(finding, report.as_of))
         }
@@ -464,7 +464,7 @@ fn next(
             .collect();
         parts.push(words.join(", "));
     }
-    parts.extend(worst.map(|finding| finding.remedy.clone()).filter(|text| !text.is_empty()));
+    parts.extend(worst.map(|finding| finding.remedy.to_string()).filter(|text| !text.is_empty()));
     if parts.is_empty() {
         return Ok(());
     }

@@ -4,6 +4,7 @@
 //! `explain`, `diff` and `baseline` need no evidence. Every list is sorted by the key that its field names.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -360,13 +361,13 @@ pub struct CredentialOut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GrantOut {
     /// Where it comes from: `policy/Statement`, several joined by `; `.
-    pub origin: String,
+    pub origin: Str,
     /// Places of the statements.
-    pub places: Vec<String>,
+    pub places: Vec<Str>,
     /// Through which group.
     pub via: Option<Str>,
     /// `allow`, `conditional` or `ask`.
-    pub decision: String,
+    pub decision: Str,
     /// How many actions.
     pub actions: u64,
     /// The services, at most ten.
@@ -396,11 +397,11 @@ pub struct PermissionOut {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facet: Option<Facet>,
     /// Scopes seen, or patterns granted. At most [`ROW_RESOURCES`], then `… and N more`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub resources: Vec<Str>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub resources: Arc<[Str]>,
     /// Numbers in the identity's `grants`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub granted_by: Vec<u32>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub granted_by: Arc<[u32]>,
     /// Whether every grant behind it is conditional.
     #[serde(default, skip_serializing_if = "is_false")]
     pub conditional: bool,
@@ -420,8 +421,8 @@ pub struct PermissionOut {
     #[serde(default, skip_serializing_if = "is_zero32")]
     pub observed_days: u32,
     /// What that rests on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub basis: Vec<Str>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub basis: Arc<[Str]>,
     /// Remark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Str>,
@@ -432,6 +433,10 @@ pub const ROW_RESOURCES: usize = 5;
 
 fn one() -> u32 {
     1
+}
+
+fn is_empty<T>(list: &Arc<[T]>) -> bool {
+    list.is_empty()
 }
 
 fn is_one(number: &u32) -> bool {
@@ -472,21 +477,21 @@ pub struct FindingOut {
     /// What in it.
     pub subject: Str,
     /// In a line.
-    pub title: String,
+    pub title: Str,
     /// Actions.
     pub actions: Vec<Str>,
     /// Resources.
-    pub resources: Vec<Str>,
+    pub resources: Arc<[Str]>,
     /// The date that matters.
     pub date: Option<Stamp>,
     /// Instead of a date: `not in 181 d`.
-    pub age_note: Option<String>,
+    pub age_note: Option<Str>,
     /// Places.
     pub evidence: Vec<Evidence>,
     /// Framework identifiers.
-    pub frameworks: Vec<FrameworkId>,
+    pub frameworks: Arc<[FrameworkId]>,
     /// What to do.
-    pub remedy: String,
+    pub remedy: Str,
     /// How many other identities share the policy that would change.
     pub shared_with: u64,
 }
@@ -495,9 +500,9 @@ pub struct FindingOut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// `grant`, `use` or `intent`.
-    pub side: String,
+    pub side: Str,
     /// Path.
-    pub file: String,
+    pub file: Str,
     /// Line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
@@ -508,7 +513,7 @@ pub struct Evidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<u64>,
     /// What stands there, composed from known fields.
-    pub text: String,
+    pub text: Str,
 }
 
 impl Evidence {
@@ -518,7 +523,7 @@ impl Evidence {
             (Some(line), Some(column), _) => format!("{}:{line}:{column}", self.file),
             (Some(line), None, _) => format!("{}:{line}", self.file),
             (_, _, Some(record)) => format!("{}#{record}", self.file),
-            _ => self.file.clone(),
+            _ => self.file.to_string(),
         }
     }
 }
@@ -535,7 +540,7 @@ pub struct Recommendation {
     /// To keep until somebody has decided.
     pub review: Vec<Advised>,
     /// Framework identifiers.
-    pub frameworks: Vec<FrameworkId>,
+    pub frameworks: Arc<[FrameworkId]>,
 }
 
 impl Recommendation {
@@ -560,7 +565,7 @@ pub struct Advised {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// Scopes seen, or patterns granted.
-    pub resources: Vec<Str>,
+    pub resources: Arc<[Str]>,
     /// How many other identities share the policy.
     pub shared_with: u64,
 }

@@ -39,21 +39,21 @@ fn hostile() -> Report {
         });
         report.findings.push(FindingOut {
             subject: (*text).into(),
-            title: (*text).to_string(),
+            title: (*text).to_string().into(),
             actions: vec![(*text).into()],
             resources: vec![(*text).into()],
-            age_note: Some((*text).to_string()),
+            age_note: Some((*text).to_string().into()),
             date: None,
             state: ["new", "new", "baseline", "waived"][at % 4].into(),
             waiver: Some((*text).to_string()).filter(|_| at % 4 == 3),
-            remedy: (*text).to_string(),
+            remedy: (*text).to_string().into(),
             evidence: vec![Evidence {
-                side: "grant".to_string(),
+                side: "grant".to_string().into(),
                 file: format!("infra/{text}"),
                 line: Some(at as u32),
                 column: Some(3),
                 record: None,
-                text: (*text).to_string(),
+                text: (*text).to_string().into(),
             }],
             ..finding(&print, severity, "wildcard-grant", &name)
         });
@@ -199,10 +199,10 @@ fn annotations_are_one_line_each_and_at_most_ten_of_each() {
 fn an_annotation_names_its_file_as_it_is() {
     let mut report = estate();
     report.findings.truncate(1);
-    report.findings[0].evidence[0].file = "infra/a,b:c%d é部.tf".to_string();
+    report.findings[0].evidence[0].file = "infra/a,b:c%d é部.tf".to_string().into();
     let text = written("github", &report, &pipeline_view());
     assert!(text.starts_with("::error file=infra/a%2Cb%3Ac%25d é部.tf,line=88,title="), "{text}");
-    report.findings[0].evidence[0].file = "../elsewhere.tf".to_string();
+    report.findings[0].evidence[0].file = "../elsewhere.tf".to_string().into();
     let text = written("github", &report, &pipeline_view());
     assert!(
         text.starts_with("::error title="),
@@ -377,7 +377,7 @@ fn a_comment_stays_small_whatever_it_is_about() {
     for (at, finding) in large.findings.iter_mut().enumerate() {
         finding.severity = crate::findings::Severity::Critical;
         finding.state = "new".into();
-        finding.title = long.clone();
+        finding.title = long.clone().into();
         finding.identity = long.as_str().into();
         finding.kind = format!("{long}{at}").as_str().into();
         for one in &mut finding.evidence {

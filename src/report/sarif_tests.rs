@@ -21,7 +21,7 @@ fn many(number: usize, title: &dyn Fn(usize) -> String) -> Report {
         .map(|at| {
             let severity = if at % 3 == 0 { Severity::Low } else { Severity::Medium };
             let print = format!("{at:016x}");
-            FindingOut { title: title(at), ..finding(&print, severity, "unused-permission", "a") }
+            FindingOut { title: title(at).into(), ..finding(&print, severity, "unused-permission", "a") }
         })
         .collect();
     report
@@ -85,9 +85,9 @@ fn a_rule_has_the_severity_of_its_worst_finding_else_the_worst_of_its_page() {
 fn results_say_level_place_fingerprint_and_state() {
     let mut report = estate();
     report.findings[2].state = "baseline".into();
-    report.findings[3].evidence[0].side = "use".to_string();
+    report.findings[3].evidence[0].side = "use".to_string().into();
     let mut grant = report.findings[3].evidence[0].clone();
-    (grant.side, grant.file) = ("grant".to_string(), "infra/a b:c%.tf".to_string());
+    (grant.side.into(), grant.file.into()) = ("grant".to_string(), "infra/a b:c%.tf".to_string());
     grant.line = Some(7);
     report.findings[3].evidence.push(grant);
     report.findings[0].evidence[0].line = None;
@@ -153,7 +153,7 @@ fn a_finding_without_a_place_stands_at_the_configuration() {
 #[test]
 fn files_outside_of_the_repository_are_absolute() {
     let mut report = estate();
-    report.findings[0].evidence[0].file = "../logs/a.json".to_string();
+    report.findings[0].evidence[0].file = "../logs/a.json".to_string().into();
     let repository = Some(super::super::pipeline::Repository::new("/ci/repo", "/ci/repo"));
     let view = View { repository, ..View::default() };
     let place = &log(&report, &view)["runs"][0]["results"][0]["locations"][0]["physicalLocation"];

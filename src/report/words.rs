@@ -87,7 +87,7 @@ pub(super) fn dated(stamp: Stamp, as_of: Option<Stamp>) -> String {
 pub(super) fn finding_date(finding: &FindingOut, as_of: Option<Stamp>) -> String {
     match (finding.date, &finding.age_note) {
         (Some(date), _) => dated(date, as_of),
-        (None, Some(note)) => note.clone(),
+        (None, Some(note)) => note.to_string(),
         (None, None) => "-".to_string(),
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn finding_what(finding: &FindingOut) -> String {
     });
     match waiver {
         Some(waiver) => format!("{waiver}; {}", finding.title),
-        None => finding.title.clone(),
+        None => finding.title.to_string(),
     }
 }
 

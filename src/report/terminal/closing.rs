@@ -136,7 +136,7 @@ pub(in crate::report) fn notes(report: &Report) -> Vec<String> {
 pub(in crate::report) fn frameworks(report: &Report) -> Option<String> {
     let mut seen = BTreeSet::new();
     let mut shown = Vec::new();
-    for id in report.findings.iter().flat_map(|finding| &finding.frameworks) {
+    for id in report.findings.iter().flat_map(|finding| finding.frameworks.iter()) {
         if id.label != id.published && seen.insert(id) {
             shown.push(id.show());
         }

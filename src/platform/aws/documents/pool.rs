@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hashbrown::HashMap;
 use rayon::prelude::*;
@@ -62,6 +62,33 @@ type Parsed = Result<Arc<Policy>, PolicyError>;
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     known: HashMap<[u8; 32], Parsed>,
+    texts: Lent,
+}
+
+/// Interners that no thread has at the moment. A thread takes one and gives it back, so that there are as many as
+/// threads, and policies of all files share their texts.
+#[derive(Debug, Default)]
+struct Lent(Mutex<Vec<Interner>>);
+
+/// An interner that a thread has.
+struct Taken<'a> {
+    from: &'a Lent,
+    interner: Interner,
+}
+
+impl Lent {
+    fn take(&self) -> Taken<'_> {
+        let interner = self.0.lock().ok().and_then(|mut all| all.pop()).unwrap_or_default();
+        Taken { from: self, interner }
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut all) = self.from.0.lock() {
+            all.push(std::mem::take(&mut self.interner));
+        }
+    }
 }
 
 /// How many warnings of policies a file's notes repeat.
@@ -128,7 +155,7 @@ impl Pool {
     fn fresh(&self, source: &Source<'_>, distinct: &[&RawValue]) -> Vec<([u8; 32], Parsed)> {
         // Line starts are indexed before many threads ask for places.
         source.lines();
-        let one = |interner: &mut Interner, raw: &&RawValue| {
+        let one = |taken: &mut Taken<'_>, raw: &&RawValue| {
             let at = offset(source, raw);
             let text = match text(raw) {
                 Ok(text) => text,
@@ -140,12 +167,12 @@ impl Pool {
             }
             let written = Written::new(raw.get(), text.form);
             let place_of = |inner: usize| Some(source.place(at + written.offset(inner)));
-            let parsed = Policy::parse_shared(&text.text, &place_of, interner)
+            let parsed = Policy::parse_shared(&text.text, &place_of, &mut taken.interner)
                 .map(Arc::new)
                 .map_err(|error| PolicyError { offset: written.offset(error.offset), ..error });
             (digest, parsed)
         };
-        distinct.par_iter().map_init(Interner::default, one).collect()
+        distinct.par_iter().map_init(|| self.texts.take(), one).collect()
     }
 
     /// Adds a policy that was parsed elsewhere, for [`Pool::policies`]. Of equal texts the first stays.

@@ -305,6 +305,7 @@ impl<'a> Reader<'a, '_> {
             }
             list.push(glob);
         }
+        list.shrink_to_fit();
         if list.is_empty() {
             self.warn_empty(number, "actions");
         }
@@ -317,7 +318,8 @@ impl<'a> Reader<'a, '_> {
             let text = if is_stars(&text) { "*" } else { &text };
             self.interner.text(text)
         };
-        let list: Vec<Str> = texts.into_iter().map(one).collect();
+        let mut list: Vec<Str> = texts.into_iter().map(one).collect();
+        list.shrink_to_fit();
         if list.is_empty() {
             self.warn_empty(number, "resources");
         }
