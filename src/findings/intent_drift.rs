@@ -22,7 +22,7 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     }
     let mut by_facet: BTreeMap<Facet, Vec<&PermissionRow>> = BTreeMap::new();
     for row in rows(gap, Status::Drift) {
-        let facet = row.facets.first().copied().unwrap_or(Facet::Action);
+        let facet = row.facets.iter().next().unwrap_or(Facet::Action);
         by_facet.entry(facet).or_default().push(row);
     }
     for (facet, rows) in by_facet {

@@ -306,18 +306,33 @@ pub fn find(
         .gaps
         .par_iter()
         .filter(|gap| judged(gap))
-        .map_init(Texts::default, |texts, gap| {
-            let mut mine = Vec::new();
-            for kind in KINDS {
-                let mut sink = Sink { kind: kind.id, findings: Vec::new(), texts };
-                (kind.find)(analysis, gap, &mut sink);
-                mine.append(&mut sink.findings);
-            }
-            mine
-        })
+        .map_init(Texts::default, |texts, gap| of_identity(analysis, gap, texts))
         .flatten_iter()
         .collect();
+    findings.extend(of_estate(analysis));
+    sorted(findings)
+}
+
+/// Runs all kinds over one identity that is judged. The order is that of the kinds.
+pub(crate) fn of_identity(
+    analysis: &Analysis<'_>,
+    gap: &IdentityGap,
+    texts: &mut Texts,
+) -> Vec<Finding> {
+    let mut mine = Vec::new();
+    for kind in KINDS {
+        let mut sink = Sink { kind: kind.id, findings: Vec::new(), texts };
+        (kind.find)(analysis, gap, &mut sink);
+        mine.append(&mut sink.findings);
+    }
+    mine.shrink_to_fit();
+    mine
+}
+
+/// Runs all kinds over the estate as a whole, of which they see the gaps.
+pub(crate) fn of_estate(analysis: &Analysis<'_>) -> Vec<Finding> {
     let mut texts = Texts::default();
+    let mut findings = Vec::new();
     for kind in KINDS {
         if let Some(find_all) = kind.find_all {
             let mut sink = Sink { kind: kind.id, findings: Vec::new(), texts: &mut texts };
@@ -325,6 +340,11 @@ pub fn find(
             findings.append(&mut sink.findings);
         }
     }
+    findings
+}
+
+/// As [`find`] returns them: sorted, and each fingerprint once.
+pub(crate) fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     let key = |finding: &Finding| {
         let identity = finding.identity.unwrap_or(usize::MAX);
         (identity, std::cmp::Reverse(finding.severity), finding.kind, finding.fingerprint.clone())

@@ -1,12 +1,12 @@
 //! What the passes yield: permission rows, counts and the gap of an identity.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::intent::{Breach, Facet, Spot};
+use crate::intent::{Breach, Facet, FacetSet, Spot};
 use crate::model::{AccessLevel, ActionId, ActionSet, GrantSet, Place, Str, Time};
 
 /// Status of a permission, in the order in which the first that holds is taken (design, "Status of a
@@ -162,7 +162,7 @@ pub struct PermissionRow {
     /// Why, for `unknown`.
     pub reason: Option<Reason>,
     /// Respects in which it is outside the intent, for `out-of-scope` and `drift`.
-    pub facets: BTreeSet<Facet>,
+    pub facets: FacetSet,
     /// Resource scopes seen, or for unused rows the patterns granted.
     pub resources: Arc<[Str]>,
     /// Whether it is only a part of the action's grant, of which another part is used.
@@ -188,7 +188,7 @@ pub struct PermissionRow {
     /// Where the intent excludes it, and why.
     pub intent: Option<(Spot, Str)>,
     /// Respects in which the log does not tell whether the intent means the use.
-    pub undecided: BTreeSet<Facet>,
+    pub undecided: FacetSet,
     /// Of drift: whether a use that is or may be outside of the intent lies in its resources.
     pub is_reached: bool,
     /// For stale rows that would be stale but for coverage, and other remarks.

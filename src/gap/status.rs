@@ -8,7 +8,7 @@ use super::row::{PermissionRow, Reason, Status};
 use super::uses::{Use, Uses, is_explained_by_denial};
 use super::within::reaches;
 use super::{Frame, Violation, within};
-use crate::intent::{Extent, Facet, Intent, Judgement, Spot};
+use crate::intent::{Extent, Facet, FacetSet, Intent, Judgement, Spot};
 use crate::model::{
     ActionId, ActionSet, Decision, Glob, GrantSet, Identity, Intervals, ScopeSet, Str, Time,
     UsageRow,
@@ -212,7 +212,7 @@ impl Judge<'_> {
         let mut within_intent = Vec::new();
         // Uses that are outside in different respects are rows of their own.
         let mut outside: BTreeMap<BTreeSet<Facet>, Vec<u32>> = BTreeMap::new();
-        let mut undecided = BTreeSet::new();
+        let mut undecided = FacetSet::default();
         // Uses that may lie outside of the intent by their resource, and those that do.
         let mut for_review = Vec::new();
         for row in explained {
@@ -231,7 +231,7 @@ impl Judge<'_> {
         }
         for (facets, rows) in &outside {
             let mut row = self.use_row(action, Status::OutOfScope, one, rows, &covering);
-            row.facets = facets.clone();
+            row.facets = facets.iter().copied().collect();
             judged.rows.push(row);
         }
         if !within_intent.is_empty() {
@@ -385,7 +385,7 @@ impl Judge<'_> {
             actions: vec![action],
             status,
             reason: None,
-            facets: BTreeSet::new(),
+            facets: FacetSet::default(),
             is_part: false,
             resources: scopes.into_iter().collect(),
             granted_by: covering.into(),
@@ -398,7 +398,7 @@ impl Judge<'_> {
             observed_days: 0,
             basis: Arc::new([]),
             intent: None,
-            undecided: BTreeSet::new(),
+            undecided: FacetSet::default(),
             is_reached: false,
             note: None,
         }
@@ -420,7 +420,7 @@ impl Judge<'_> {
             actions: vec![action],
             status,
             reason: None,
-            facets: BTreeSet::new(),
+            facets: FacetSet::default(),
             is_part: false,
             resources: Arc::new([]),
             is_conditional: self.is_conditional(&granted_by),
@@ -433,7 +433,7 @@ impl Judge<'_> {
             observed_days: 0,
             basis: Arc::new([]),
             intent: None,
-            undecided: BTreeSet::new(),
+            undecided: FacetSet::default(),
             is_reached: false,
             note: None,
         }

@@ -569,7 +569,7 @@ pub fn present(
     }
     let holders: Vec<Holder> = atoms::holders(&evidence);
     let report = {
-        let outcome = audit::analyse(&evidence, &options);
+        let outcome = audit::passes(&evidence, &options);
         build::build(&evidence, outcome, &options)
     };
     Ok((Baseline::of(&report, holders), evidence))

@@ -37,7 +37,53 @@ pub enum Facet {
     AfterEnd,
 }
 
+/// Respects, each once, in the order of [`Facet`]. A byte: millions of permission rows have two of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FacetSet(u8);
+
+impl FacetSet {
+    /// Adds one.
+    pub fn insert(&mut self, facet: Facet) {
+        self.0 |= 1 << facet as u8;
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each of them, in order.
+    pub fn iter(self) -> impl Iterator<Item = Facet> {
+        Facet::ALL.into_iter().filter(move |facet| self.0 & 1 << *facet as u8 != 0)
+    }
+}
+
+impl Extend<Facet> for FacetSet {
+    fn extend<T: IntoIterator<Item = Facet>>(&mut self, facets: T) {
+        facets.into_iter().for_each(|facet| self.insert(facet));
+    }
+}
+
+impl FromIterator<Facet> for FacetSet {
+    fn from_iter<T: IntoIterator<Item = Facet>>(facets: T) -> FacetSet {
+        let mut set = FacetSet::default();
+        set.extend(facets);
+        set
+    }
+}
+
 impl Facet {
+    /// All, in order.
+    pub const ALL: [Facet; 7] = [
+        Facet::Action,
+        Facet::Resource,
+        Facet::Environment,
+        Facet::Hours,
+        Facet::Destination,
+        Facet::Data,
+        Facet::AfterEnd,
+    ];
+
     /// The word that reports print.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -23,7 +23,7 @@ pub mod select;
 mod tests;
 mod tools;
 
-pub use check::{Breach, Facet, Intent, Judgement, Within};
+pub use check::{Breach, Facet, FacetSet, Intent, Judgement, Within};
 pub use config::{Config, Field, Spot, Window, parse};
 pub use hours::Hours;
 pub use paths::PathPatterns;

@@ -12,7 +12,7 @@ use super::model::{
 };
 use super::summary::{self, Early};
 use crate::audit::{Evidence, Options, Outcome};
-use crate::findings::{Finding, Proof, Severity};
+use crate::findings::{self, Finding, Proof, Severity};
 use crate::frameworks;
 use crate::gap::{Advice, Analysis, IdentityGap, PermissionRow, Status};
 use crate::intent::select;
@@ -21,30 +21,50 @@ use crate::model::{
 };
 use crate::platform::PLATFORMS;
 
-/// Builds the report of an outcome that is not needed any more: what of it is told is let go.
+/// Builds the report of what the passes yield ([`crate::audit::passes`]): finds, and tells. The gap of an identity is
+/// let go when all is told of it, so that the rows of a large estate and their report are not held both.
 pub fn build(evidence: &Evidence, mut outcome: Outcome<'_>, options: &Options) -> Report {
     let early = Early::of(evidence, &outcome);
-    let order = order(&outcome.analysis, &outcome.findings, &outcome.judged);
-    let findings = std::mem::take(&mut outcome.findings);
-    let findings = findings_out(evidence, findings, &order);
-    let mut gaps: Vec<Option<IdentityGap>> =
-        std::mem::take(&mut outcome.analysis.gaps).into_iter().map(Some).collect();
-    let gaps: Vec<IdentityGap> = order.iter().filter_map(|number| gaps[*number].take()).collect();
+    let of_estate = findings::of_estate(&outcome.analysis);
+    let gaps = std::mem::take(&mut outcome.analysis.gaps);
+    let scores: Vec<Option<u32>> = gaps.iter().map(|gap| gap.score).collect();
     let reach = reach(evidence);
-    let told = |gap: IdentityGap| told(&outcome, &gap, options.expand, &reach);
-    let told = gaps.into_par_iter().map(told).unzip();
+    let one = |texts: &mut Texts, gap: IdentityGap| {
+        let found = match outcome.judged[gap.identity] {
+            true => findings::of_identity(&outcome.analysis, &gap, texts),
+            false => Vec::new(),
+        };
+        (found, told(&outcome, &gap, options.expand, &reach))
+    };
+    let (found, mut told): (Vec<Vec<Finding>>, Vec<(Option<IdentityOut>, Option<Recommendation>)>) =
+        gaps.into_par_iter().map_init(Texts::default, one).unzip();
+    let mut found: Vec<Finding> = found.into_iter().flatten().collect();
+    found.extend(of_estate);
+    let found = findings::sorted(found);
+    let order = order(&scores, &found, &outcome.judged);
+    let findings = findings_out(evidence, found, &order);
+    let told = order
+        .iter()
+        .filter_map(|number| {
+            let (identity, recommendation) = std::mem::take(&mut told[*number]);
+            Some((identity?, recommendation))
+        })
+        .unzip();
     finish(evidence, &outcome, options, early, told, findings)
 }
 
-/// As [`build`], of an outcome that is needed after it.
+/// As [`build`], of an outcome with its findings ([`crate::audit::analyse`]) that is needed after it.
 pub fn build_beside(evidence: &Evidence, outcome: &Outcome<'_>, options: &Options) -> Report {
     let early = Early::of(evidence, outcome);
-    let order = order(&outcome.analysis, &outcome.findings, &outcome.judged);
+    let scores: Vec<Option<u32>> = outcome.analysis.gaps.iter().map(|gap| gap.score).collect();
+    let order = order(&scores, &outcome.findings, &outcome.judged);
     let findings = findings_out(evidence, outcome.findings.clone(), &order);
     let reach = reach(evidence);
     let gap = |number: &usize| &outcome.analysis.gaps[*number];
-    let told =
-        order.par_iter().map(|number| told(outcome, gap(number), options.expand, &reach)).unzip();
+    let told = |number: &usize| told(outcome, gap(number), options.expand, &reach);
+    let (identities, recommendations): (Vec<Option<IdentityOut>>, _) =
+        order.par_iter().map(told).unzip();
+    let told = (identities.into_iter().flatten().collect(), recommendations);
     finish(evidence, outcome, options, early, told, findings)
 }
 
@@ -56,12 +76,12 @@ fn told(
     gap: &IdentityGap,
     expand: bool,
     reach: &BTreeMap<Str, Vec<String>>,
-) -> (IdentityOut, Option<Recommendation>) {
+) -> (Option<IdentityOut>, Option<Recommendation>) {
     let is_judged = outcome.judged[gap.identity];
     let analysis = &outcome.analysis;
     let mut cut = Cut::default();
     let one = identity(analysis, gap, is_judged, expand, reach, &mut cut);
-    (one, is_judged.then(|| recommend(analysis, gap, expand, &mut cut)).flatten())
+    (Some(one), is_judged.then(|| recommend(analysis, gap, expand, &mut cut)).flatten())
 }
 
 fn finish(
@@ -119,17 +139,17 @@ fn catalogues() -> Vec<CatalogueVersion> {
 }
 
 /// Judged identities by worst severity, then gap score, then id; then the others by id.
-fn order(analysis: &Analysis<'_>, findings: &[Finding], judged: &[bool]) -> Vec<usize> {
-    let mut worst: Vec<Option<Severity>> = vec![None; analysis.gaps.len()];
+fn order(scores: &[Option<u32>], findings: &[Finding], judged: &[bool]) -> Vec<usize> {
+    let mut worst: Vec<Option<Severity>> = vec![None; scores.len()];
     for finding in findings {
         if let Some(number) = finding.identity {
             worst[number] = worst[number].max(Some(finding.severity));
         }
     }
-    let mut order: Vec<usize> = (0..analysis.gaps.len()).collect();
+    let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by_key(|number| {
-        let gap = &analysis.gaps[*number];
-        (!judged[*number], std::cmp::Reverse(worst[*number]), std::cmp::Reverse(gap.score), *number)
+        let worst = std::cmp::Reverse(worst[*number]);
+        (!judged[*number], worst, std::cmp::Reverse(scores[*number]), *number)
     });
     order
 }
@@ -323,7 +343,7 @@ fn permissions(
                 folded,
                 status: row.status,
                 reason: row.reason,
-                facet: row.facets.first().copied(),
+                facet: row.facets.iter().next(),
                 resources: cut.of(&row.resources),
                 granted_by: row.granted_by.clone(),
                 conditional: row.is_conditional,

@@ -41,7 +41,7 @@ fn hostile() -> Report {
             subject: (*text).into(),
             title: (*text).to_string().into(),
             actions: vec![(*text).into()],
-            resources: vec![(*text).into()],
+            resources: vec![(*text).into()].into(),
             age_note: Some((*text).to_string().into()),
             date: None,
             state: ["new", "new", "baseline", "waived"][at % 4].into(),
@@ -49,7 +49,7 @@ fn hostile() -> Report {
             remedy: (*text).to_string().into(),
             evidence: vec![Evidence {
                 side: "grant".to_string().into(),
-                file: format!("infra/{text}"),
+                file: format!("infra/{text}").into(),
                 line: Some(at as u32),
                 column: Some(3),
                 record: None,
@@ -381,7 +381,7 @@ fn a_comment_stays_small_whatever_it_is_about() {
         finding.identity = long.as_str().into();
         finding.kind = format!("{long}{at}").as_str().into();
         for one in &mut finding.evidence {
-            one.file = format!("{long}/{long}/{long}/{long}");
+            one.file = format!("{long}/{long}/{long}/{long}").into();
         }
     }
     large.as_of_basis = long.clone();

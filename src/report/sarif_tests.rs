@@ -85,9 +85,9 @@ fn a_rule_has_the_severity_of_its_worst_finding_else_the_worst_of_its_page() {
 fn results_say_level_place_fingerprint_and_state() {
     let mut report = estate();
     report.findings[2].state = "baseline".into();
-    report.findings[3].evidence[0].side = "use".to_string().into();
+    report.findings[3].evidence[0].side = "use".into();
     let mut grant = report.findings[3].evidence[0].clone();
-    (grant.side.into(), grant.file.into()) = ("grant".to_string(), "infra/a b:c%.tf".to_string());
+    (grant.side, grant.file) = ("grant".into(), "infra/a b:c%.tf".into());
     grant.line = Some(7);
     report.findings[3].evidence.push(grant);
     report.findings[0].evidence[0].line = None;

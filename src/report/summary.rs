@@ -124,8 +124,8 @@ fn undecided(outcome: &Outcome<'_>) -> Option<String> {
         let before = permissions;
         for row in gap.rows.iter().filter(|row| !row.undecided.is_empty()) {
             permissions += 1;
-            for facet in &row.undecided {
-                *facets.entry(*facet).or_default() += 1;
+            for facet in row.undecided.iter() {
+                *facets.entry(facet).or_default() += 1;
             }
         }
         identities += u64::from(permissions > before);

@@ -78,15 +78,15 @@ fn row(action: &str, status: Status) -> PermissionOut {
         status,
         reason: None,
         facet: None,
-        resources: Vec::new(),
-        granted_by: vec![0],
+        resources: Vec::new().into(),
+        granted_by: vec![0].into(),
         conditional: false,
         first_used: None,
         last_used: None,
         uses: 0,
         denied: 0,
         observed_days: 0,
-        basis: Vec::new(),
+        basis: Vec::new().into(),
         note: None,
     }
 }
@@ -103,10 +103,10 @@ fn worker() -> IdentityOut {
         ScoreTerm { status: Status::Excess, granted: 7.0, unsupported: 7.0 },
     ];
     one.grants = vec![GrantOut {
-        origin: "report-worker/Secrets".to_string(),
-        places: vec!["demo/aws/iam.json:412:20".to_string()],
+        origin: "report-worker/Secrets".to_string().into(),
+        places: vec!["demo/aws/iam.json:412:20".to_string().into()],
         via: None,
-        decision: "allow".to_string(),
+        decision: "allow".to_string().into(),
         actions: 3,
         services: strs(&["secretsmanager"]),
         resources: strs(&["*"]),
@@ -130,7 +130,7 @@ fn worker() -> IdentityOut {
         PermissionOut {
             uses: 1_204,
             last_used: Some(stamp("2026-08-31")),
-            resources: strs(&["a", "b", "c", "d", "e", "… and 36 more"]),
+            resources: strs(&["a", "b", "c", "d", "e", "… and 36 more"]).into(),
             ..row("secretsmanager:GetSecretValue", Status::Used)
         },
         PermissionOut {
@@ -141,12 +141,12 @@ fn worker() -> IdentityOut {
         PermissionOut {
             folded: 4,
             reason: Some(Reason::NotLogged),
-            basis: strs(&["S3 object data events are off"]),
+            basis: strs(&["S3 object data events are off"]).into(),
             ..row("s3:*", Status::Unknown)
         },
         PermissionOut {
             observed_days: 181,
-            basis: strs(&["management events"]),
+            basis: strs(&["management events"]).into(),
             ..row("glue:DeleteTable", Status::Excess)
         },
     ];
@@ -206,21 +206,21 @@ pub(super) fn finding(
         waiver: None,
         identity: identity.into(),
         subject: "record".into(),
-        title: "record:update, 3 calls".to_string(),
+        title: "record:update, 3 calls".to_string().into(),
         actions: strs(&["record:update"]),
-        resources: strs(&["crm-prod/contacts"]),
+        resources: strs(&["crm-prod/contacts"]).into(),
         date: Some(stamp("2026-08-27")),
         age_note: None,
         evidence: vec![Evidence {
-            side: "use".to_string(),
-            file: "demo/calls.jsonl".to_string(),
+            side: "use".to_string().into(),
+            file: "demo/calls.jsonl".to_string().into(),
             line: Some(88),
             column: Some(1),
             record: None,
-            text: "record:update crm-prod, allowed".to_string(),
+            text: "record:update crm-prod, allowed".to_string().into(),
         }],
-        frameworks: crate::frameworks::of_kind("unused-permission").to_vec(),
-        remedy: "remove the tool or widen the intent".to_string(),
+        frameworks: crate::frameworks::of_kind("unused-permission").to_vec().into(),
+        remedy: "remove the tool or widen the intent".to_string().into(),
         shared_with: 2,
     }
 }
@@ -283,12 +283,12 @@ pub(super) fn estate() -> Report {
         },
         FindingOut {
             date: None,
-            age_note: Some("not in 181 d".to_string()),
+            age_note: Some("not in 181 d".to_string().into()),
             title: format!(
                 "{} secretsmanager:{} on {HOSTILE}",
                 "many words ".repeat(20),
                 "x".repeat(99)
-            ),
+            ).into(),
             ..finding("d95a2c67d95a2c67", Severity::High, "sensitive-without-condition", &worker.id)
         },
         finding("25e7b0c425e7b0c4", Severity::Medium, "coverage-gap", "aws:account/111122223333"),
@@ -355,7 +355,7 @@ fn advised(action: &str, folded: u32, status: Status) -> Advised {
         folded,
         status,
         reason: None,
-        resources: strs(&["*"]),
+        resources: strs(&["*"]).into(),
         shared_with: 0,
     }
 }
@@ -641,7 +641,7 @@ fn identities_add_up_and_administrators_stand_apart() {
 fn cells_are_cut_with_a_mark_unless_wide() {
     let mut report = estate();
     report.identities.remove(0);
-    report.identities[1].permissions[4].basis = strs(&[&"evidence ".repeat(30)]);
+    report.identities[1].permissions[4].basis = strs(&[&"evidence ".repeat(30)]).into();
     let mut view = view(TableKind::Permissions, 140);
     let text = written("table", &report, &view);
     assert!(
