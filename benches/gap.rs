@@ -61,7 +61,10 @@ fn main() -> io::Result<()> {
 
 fn measure(folder: &Path, out: Option<&Path>) -> io::Result<()> {
     let options = Options { paths: vec![folder.to_path_buf()], ..Options::default() };
-    println!("{:<28} {:>8} {:>8} {:>8} {:>8} {:>11}", "", "wall s", "CPU s", "peak MB", "held MB", "");
+    println!(
+        "{:<28} {:>8} {:>8} {:>8} {:>8} {:>11}",
+        "", "wall s", "CPU s", "peak MB", "held MB", ""
+    );
     let logs = Logs::default();
     let stage = Stage::begin();
     let evidence = audit::read(&options, &logs)

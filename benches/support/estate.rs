@@ -12,7 +12,7 @@ use std::path::Path;
 use authgap::catalogue::{Catalogue, Service};
 use authgap::platform;
 
-use crate::generate::{Numbers, START, gzip, guid, time};
+use crate::generate::{Numbers, START, guid, gzip, time};
 
 /// Services of a role's own policy, and actions of each.
 const SERVICES: u64 = 12;
@@ -100,9 +100,8 @@ impl Choice {
     }
 
     fn page(&self, roles: std::ops::Range<u64>, is_last: bool) -> String {
-        let mut out = String::from(
-            "{\"UserDetailList\":[],\"GroupDetailList\":[],\"RoleDetailList\":[\n",
-        );
+        let mut out =
+            String::from("{\"UserDetailList\":[],\"GroupDetailList\":[],\"RoleDetailList\":[\n");
         let account = account(roles.start);
         for role in roles.clone() {
             out.push_str(if role == roles.start { "" } else { ",\n" });

@@ -29,7 +29,8 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
         let mut actions: Vec<u32> = rows.iter().flat_map(|row| row.actions.clone()).collect();
         actions.sort_unstable();
         actions.dedup();
-        let mut granted_by: Vec<u32> = rows.iter().flat_map(|row| row.granted_by.iter().copied()).collect();
+        let mut granted_by: Vec<u32> =
+            rows.iter().flat_map(|row| row.granted_by.iter().copied()).collect();
         granted_by.sort_unstable();
         granted_by.dedup();
         let mut resources: Vec<_> =

@@ -138,7 +138,8 @@ pub(super) fn use_proof(row: &UsageRow) -> Proof {
             row.action,
             row.outcome.as_str(),
             row.touched()
-        ).into(),
+        )
+        .into(),
     }
 }
 

@@ -17,7 +17,8 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
     let stale: Vec<_> = rows(gap, Status::Stale).collect();
     for chunk in stale.chunk_by(|left, right| left.service == right.service) {
         let actions: Vec<u32> = chunk.iter().flat_map(|row| row.actions.clone()).collect();
-        let granted_by: Vec<u32> = chunk.iter().flat_map(|row| row.granted_by.iter().copied()).collect();
+        let granted_by: Vec<u32> =
+            chunk.iter().flat_map(|row| row.granted_by.iter().copied()).collect();
         let severe = actions.iter().any(|id| manages(analysis, *id) || changes(analysis, *id));
         let names = names(analysis, &actions);
         let last = chunk.iter().filter_map(|row| row.last_used).max();
@@ -31,7 +32,8 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
                     "{} uses, last {}",
                     row.uses,
                     row.last_used.map(|at| at.to_string()).unwrap_or_default()
-                ).into(),
+                )
+                .into(),
             })
             .collect();
         evidence.truncate(3);

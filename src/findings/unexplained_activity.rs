@@ -40,7 +40,8 @@ fn find(analysis: &Analysis<'_>, gap: &IdentityGap, sink: &mut Sink<'_>) {
                             "{}, allowed {} times",
                             analysis.action(row.actions[0]),
                             row.uses
-                        ).into(),
+                        )
+                        .into(),
                     })
                     .collect(),
                 remedy:

@@ -21,7 +21,10 @@ fn many(number: usize, title: &dyn Fn(usize) -> String) -> Report {
         .map(|at| {
             let severity = if at % 3 == 0 { Severity::Low } else { Severity::Medium };
             let print = format!("{at:016x}");
-            FindingOut { title: title(at).into(), ..finding(&print, severity, "unused-permission", "a") }
+            FindingOut {
+                title: title(at).into(),
+                ..finding(&print, severity, "unused-permission", "a")
+            }
         })
         .collect();
     report

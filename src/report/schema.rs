@@ -10,3 +10,11 @@ pub fn schema() -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_schema_is_the_one_that_is_documented() {
+        assert_eq!(super::schema(), include_str!("../../docs/report.schema.json"));
+    }
+}

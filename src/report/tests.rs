@@ -288,7 +288,8 @@ pub(super) fn estate() -> Report {
                 "{} secretsmanager:{} on {HOSTILE}",
                 "many words ".repeat(20),
                 "x".repeat(99)
-            ).into(),
+            )
+            .into(),
             ..finding("d95a2c67d95a2c67", Severity::High, "sensitive-without-condition", &worker.id)
         },
         finding("25e7b0c425e7b0c4", Severity::Medium, "coverage-gap", "aws:account/111122223333"),
