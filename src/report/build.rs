@@ -36,7 +36,7 @@ pub fn build(evidence: &Evidence, mut outcome: Outcome<'_>, options: &Options) -
         };
         (found, told(&outcome, &gap, options.expand, &reach))
     };
-    let (found, mut told): (Vec<Vec<Finding>>, Vec<(Option<IdentityOut>, Option<Recommendation>)>) =
+    let (found, mut told): (Vec<Vec<Finding>>, Vec<One>) =
         gaps.into_par_iter().map_init(Texts::default, one).unzip();
     let mut found: Vec<Finding> = found.into_iter().flatten().collect();
     found.extend(of_estate);
@@ -68,6 +68,9 @@ pub fn build_beside(evidence: &Evidence, outcome: &Outcome<'_>, options: &Option
     finish(evidence, outcome, options, early, told, findings)
 }
 
+/// An identity and what to do with it.
+type One = (Option<IdentityOut>, Option<Recommendation>);
+
 type Told = (Vec<IdentityOut>, Vec<Option<Recommendation>>);
 
 /// What the report says of an identity.
@@ -76,7 +79,7 @@ fn told(
     gap: &IdentityGap,
     expand: bool,
     reach: &BTreeMap<Str, Vec<String>>,
-) -> (Option<IdentityOut>, Option<Recommendation>) {
+) -> One {
     let is_judged = outcome.judged[gap.identity];
     let analysis = &outcome.analysis;
     let mut cut = Cut::default();
@@ -285,10 +288,12 @@ fn grants(analysis: &Analysis<'_>, gap: &IdentityGap) -> Vec<GrantOut> {
         .collect()
 }
 
+type List = Arc<[Str]>;
+
 /// Lists of resources cut to what the report shows. A list that many rows share is cut once, and shared again.
 #[derive(Default)]
 struct Cut {
-    known: Vec<(Arc<[Str]>, Arc<[Str]>)>,
+    known: Vec<(List, List)>,
 }
 
 /// Rows of an identity share few lists; what is further back is cut again.
