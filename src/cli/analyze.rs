@@ -189,11 +189,11 @@ pub(super) fn run(args: &Args, global: Global) -> Result<u8, Stop> {
     bar.done();
     steps.done("reading");
     let report = pool(options.threads, || {
-        let outcome = audit::passes(&evidence, &options);
-        steps.done("passes");
-        report::build::build(&evidence, outcome, &options)
+        let outcome = audit::analyse(&evidence, &options);
+        steps.done("passes and findings");
+        report::build::build(&evidence, &outcome, &options)
     });
-    steps.done("findings and report");
+    steps.done("report");
     global.warn(&evidence.warnings);
     let filter = Filter {
         identity: args.identity.clone(),

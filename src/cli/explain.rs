@@ -115,7 +115,7 @@ fn load(args: &Args, global: Global) -> Result<Report, Stop> {
     let evidence = pool(options.threads, || audit::read(&options, &bar))?;
     bar.done();
     Ok(pool(options.threads, || {
-        let outcome = audit::passes(&evidence, &options);
-        report::build::build(&evidence, outcome, &options)
+        let outcome = audit::analyse(&evidence, &options);
+        report::build::build(&evidence, &outcome, &options)
     }))
 }

@@ -314,11 +314,7 @@ pub fn find(
 }
 
 /// Runs all kinds over one identity that is judged. The order is that of the kinds.
-pub(crate) fn of_identity(
-    analysis: &Analysis<'_>,
-    gap: &IdentityGap,
-    texts: &mut Texts,
-) -> Vec<Finding> {
+fn of_identity(analysis: &Analysis<'_>, gap: &IdentityGap, texts: &mut Texts) -> Vec<Finding> {
     let mut mine = Vec::new();
     for kind in KINDS {
         let mut sink = Sink { kind: kind.id, findings: Vec::new(), texts };
@@ -330,7 +326,7 @@ pub(crate) fn of_identity(
 }
 
 /// Runs all kinds over the estate as a whole, of which they see the gaps.
-pub(crate) fn of_estate(analysis: &Analysis<'_>) -> Vec<Finding> {
+fn of_estate(analysis: &Analysis<'_>) -> Vec<Finding> {
     let mut texts = Texts::default();
     let mut findings = Vec::new();
     for kind in KINDS {
@@ -344,7 +340,7 @@ pub(crate) fn of_estate(analysis: &Analysis<'_>) -> Vec<Finding> {
 }
 
 /// As [`find`] returns them: sorted, and each fingerprint once.
-pub(crate) fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     let key = |finding: &Finding| {
         let identity = finding.identity.unwrap_or(usize::MAX);
         (identity, std::cmp::Reverse(finding.severity), finding.kind, finding.fingerprint.clone())

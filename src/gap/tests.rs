@@ -72,8 +72,8 @@ fn report(dir: &Path, change: impl FnOnce(&mut Evidence)) -> Report {
     };
     let mut evidence = audit::read(&options, &NoProgress).unwrap_or_else(|why| panic!("{why:?}"));
     change(&mut evidence);
-    let outcome = audit::passes(&evidence, &options);
-    build(&evidence, outcome, &options)
+    let outcome = audit::analyse(&evidence, &options);
+    build(&evidence, &outcome, &options)
 }
 
 fn rows(report: &Report, status: Status) -> Vec<&PermissionOut> {

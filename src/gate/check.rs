@@ -198,7 +198,7 @@ pub fn check(ask: &Ask, progress: &dyn Progress) -> Result<Checked, Vec<Diagnost
         _ => Vec::new(),
     };
     let outcome = audit::analyse(&evidence, &options);
-    let mut report = build::build_beside(&evidence, &outcome, &options);
+    let mut report = build::build(&evidence, &outcome, &options);
     let news = states(&evidence, &outcome, &mut report, &accepted);
     let gate = &evidence.config.gate;
     let fail_on = ask.fail_on.or_else(|| Severity::parse(gate.fail_on.value));
@@ -569,8 +569,8 @@ pub fn present(
     }
     let holders: Vec<Holder> = atoms::holders(&evidence);
     let report = {
-        let outcome = audit::passes(&evidence, &options);
-        build::build(&evidence, outcome, &options)
+        let outcome = audit::analyse(&evidence, &options);
+        build::build(&evidence, &outcome, &options)
     };
     Ok((Baseline::of(&report, holders), evidence))
 }

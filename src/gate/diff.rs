@@ -209,8 +209,8 @@ fn state(
     options.paths = vec![PathBuf::from(path)];
     let evidence = audit::read(&options, progress)?;
     let report = {
-        let outcome = audit::passes(&evidence, &options);
-        build::build(&evidence, outcome, &options)
+        let outcome = audit::analyse(&evidence, &options);
+        build::build(&evidence, &outcome, &options)
     };
     Ok(State { words, report, evidence: Some(evidence) })
 }

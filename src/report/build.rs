@@ -10,9 +10,9 @@ use super::model::{
     GrantOut, IdentityOut, LinkOut, PermissionOut, ROW_RESOURCES, Recommendation, Report, SCHEMA,
     Stamp, Tool, WindowOut,
 };
-use super::summary::{self, Early};
+use super::summary;
 use crate::audit::{Evidence, Options, Outcome};
-use crate::findings::{self, Finding, Proof, Severity};
+use crate::findings::{Finding, Proof, Severity};
 use crate::frameworks;
 use crate::gap::{Advice, Analysis, IdentityGap, PermissionRow, Status};
 use crate::intent::select;
@@ -21,81 +21,22 @@ use crate::model::{
 };
 use crate::platform::PLATFORMS;
 
-/// Builds the report of what the passes yield ([`crate::audit::passes`]): finds, and tells. The gap of an identity is
-/// let go when all is told of it, so that the rows of a large estate and their report are not held both.
-pub fn build(evidence: &Evidence, mut outcome: Outcome<'_>, options: &Options) -> Report {
-    let early = Early::of(evidence, &outcome);
-    let of_estate = findings::of_estate(&outcome.analysis);
-    let gaps = std::mem::take(&mut outcome.analysis.gaps);
-    let scores: Vec<Option<u32>> = gaps.iter().map(|gap| gap.score).collect();
+/// Builds the report.
+pub fn build(evidence: &Evidence, outcome: &Outcome<'_>, options: &Options) -> Report {
+    let analysis = &outcome.analysis;
+    let order = order(analysis, &outcome.findings, &outcome.judged);
+    let findings = findings_out(evidence, &outcome.findings, &order);
     let reach = reach(evidence);
-    let one = |texts: &mut Texts, gap: IdentityGap| {
-        let found = match outcome.judged[gap.identity] {
-            true => findings::of_identity(&outcome.analysis, &gap, texts),
-            false => Vec::new(),
-        };
-        (found, told(&outcome, &gap, options.expand, &reach))
+    let told = |number: &usize| {
+        let gap = &analysis.gaps[*number];
+        let is_judged = outcome.judged[gap.identity];
+        let mut cut = Cut::default();
+        let one = identity(analysis, gap, is_judged, options.expand, &reach, &mut cut);
+        let advised = is_judged.then(|| recommend(analysis, gap, options.expand, &mut cut));
+        (one, advised.flatten())
     };
-    let (found, mut told): (Vec<Vec<Finding>>, Vec<One>) =
-        gaps.into_par_iter().map_init(Texts::default, one).unzip();
-    let mut found: Vec<Finding> = found.into_iter().flatten().collect();
-    found.extend(of_estate);
-    let found = findings::sorted(found);
-    let order = order(&scores, &found, &outcome.judged);
-    let findings = findings_out(evidence, found, &order);
-    let told = order
-        .iter()
-        .filter_map(|number| {
-            let (identity, recommendation) = std::mem::take(&mut told[*number]);
-            Some((identity?, recommendation))
-        })
-        .unzip();
-    finish(evidence, &outcome, options, early, told, findings)
-}
-
-/// As [`build`], of an outcome with its findings ([`crate::audit::analyse`]) that is needed after it.
-pub fn build_beside(evidence: &Evidence, outcome: &Outcome<'_>, options: &Options) -> Report {
-    let early = Early::of(evidence, outcome);
-    let scores: Vec<Option<u32>> = outcome.analysis.gaps.iter().map(|gap| gap.score).collect();
-    let order = order(&scores, &outcome.findings, &outcome.judged);
-    let findings = findings_out(evidence, outcome.findings.clone(), &order);
-    let reach = reach(evidence);
-    let gap = |number: &usize| &outcome.analysis.gaps[*number];
-    let told = |number: &usize| told(outcome, gap(number), options.expand, &reach);
-    let (identities, recommendations): (Vec<Option<IdentityOut>>, _) =
+    let (identities, recommendations): (Vec<IdentityOut>, Vec<_>) =
         order.par_iter().map(told).unzip();
-    let told = (identities.into_iter().flatten().collect(), recommendations);
-    finish(evidence, outcome, options, early, told, findings)
-}
-
-/// An identity and what to do with it.
-type One = (Option<IdentityOut>, Option<Recommendation>);
-
-type Told = (Vec<IdentityOut>, Vec<Option<Recommendation>>);
-
-/// What the report says of an identity.
-fn told(
-    outcome: &Outcome<'_>,
-    gap: &IdentityGap,
-    expand: bool,
-    reach: &BTreeMap<Str, Vec<String>>,
-) -> One {
-    let is_judged = outcome.judged[gap.identity];
-    let analysis = &outcome.analysis;
-    let mut cut = Cut::default();
-    let one = identity(analysis, gap, is_judged, expand, reach, &mut cut);
-    (Some(one), is_judged.then(|| recommend(analysis, gap, expand, &mut cut)).flatten())
-}
-
-fn finish(
-    evidence: &Evidence,
-    outcome: &Outcome<'_>,
-    options: &Options,
-    early: Early,
-    (identities, recommendations): Told,
-    findings: Vec<FindingOut>,
-) -> Report {
-    let analysis = &outcome.analysis;
     let coverage = coverage(evidence, analysis);
     let window = analysis.input.window.map(|window| WindowOut {
         days: window.days(),
@@ -124,7 +65,7 @@ fn finish(
         links: links(evidence),
     };
     report.rollups = summary::rollups(&report);
-    report.summary = summary::summary(evidence, early, &report);
+    report.summary = summary::summary(evidence, outcome, &report);
     report
 }
 
@@ -142,17 +83,17 @@ fn catalogues() -> Vec<CatalogueVersion> {
 }
 
 /// Judged identities by worst severity, then gap score, then id; then the others by id.
-fn order(scores: &[Option<u32>], findings: &[Finding], judged: &[bool]) -> Vec<usize> {
-    let mut worst: Vec<Option<Severity>> = vec![None; scores.len()];
+fn order(analysis: &Analysis<'_>, findings: &[Finding], judged: &[bool]) -> Vec<usize> {
+    let mut worst: Vec<Option<Severity>> = vec![None; analysis.gaps.len()];
     for finding in findings {
         if let Some(number) = finding.identity {
             worst[number] = worst[number].max(Some(finding.severity));
         }
     }
-    let mut order: Vec<usize> = (0..scores.len()).collect();
+    let mut order: Vec<usize> = (0..analysis.gaps.len()).collect();
     order.sort_by_key(|number| {
         let worst = std::cmp::Reverse(worst[*number]);
-        (!judged[*number], worst, std::cmp::Reverse(scores[*number]), *number)
+        (!judged[*number], worst, std::cmp::Reverse(analysis.gaps[*number].score), *number)
     });
     order
 }
@@ -417,37 +358,22 @@ fn recommend(
     })
 }
 
-/// Findings in the report's order. Each is let go as it is told.
-fn findings_out(
-    evidence: &Evidence,
-    mut findings: Vec<Finding>,
-    order: &[usize],
-) -> Vec<FindingOut> {
+/// Findings in the report's order.
+fn findings_out(evidence: &Evidence, findings: &[Finding], order: &[usize]) -> Vec<FindingOut> {
     let mut place_of: Vec<usize> = vec![usize::MAX; order.len()];
     for (place, number) in order.iter().enumerate() {
         place_of[*number] = place;
     }
-    findings.sort_by_key(|finding| finding.identity.map_or(usize::MAX, |number| place_of[number]));
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.identity.map_or(usize::MAX, |number| place_of[number]));
     let mut teller = Teller {
         evidence,
         paths: evidence.paths.iter().map(|path| path.as_str().into()).collect(),
         texts: Texts::default(),
         cut: Cut::default(),
     };
-    let mut out = Vec::with_capacity(findings.len());
-    // From the end, so that the list gets shorter as the other grows.
-    while let Some(finding) = findings.pop() {
-        out.push(teller.finding(finding));
-        if out.len().is_multiple_of(LET_GO) {
-            findings.shrink_to_fit();
-        }
-    }
-    out.reverse();
-    out
+    sorted.into_iter().map(|finding| teller.finding(finding)).collect()
 }
-
-/// After so many findings the memory of those that were told is given back.
-const LET_GO: usize = 1 << 16;
 
 /// Tells findings, with what they share.
 struct Teller<'a> {
@@ -458,35 +384,35 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn finding(&mut self, finding: Finding) -> FindingOut {
-        let waiver = waiver(self.evidence, &finding);
+    fn finding(&mut self, finding: &Finding) -> FindingOut {
+        let waiver = waiver(self.evidence, finding);
         let state = if waiver.is_some() { "waived" } else { "new" };
         FindingOut {
-            fingerprint: finding.fingerprint,
+            fingerprint: finding.fingerprint.clone(),
             kind: self.texts.share(finding.kind),
             facet: finding.facet,
             severity: finding.severity,
             state: self.texts.share(state),
             waiver,
-            identity: finding.about,
-            subject: finding.subject,
-            title: finding.title,
-            actions: finding.actions,
+            identity: finding.about.clone(),
+            subject: finding.subject.clone(),
+            title: finding.title.clone(),
+            actions: finding.actions.clone(),
             resources: self.cut.of(&finding.resources),
             date: finding.date.map(Stamp),
-            age_note: finding.age_note,
-            evidence: finding.evidence.into_iter().map(|proof| self.proof(proof)).collect(),
+            age_note: finding.age_note.clone(),
+            evidence: finding.evidence.iter().map(|proof| self.proof(proof)).collect(),
             frameworks: frameworks::shared_of_kind(finding.kind),
-            remedy: finding.remedy,
+            remedy: finding.remedy.clone(),
             shared_with: finding.shared_with as u64,
         }
     }
 
-    fn proof(&mut self, proof: Proof) -> EvidenceOut {
+    fn proof(&mut self, proof: &Proof) -> EvidenceOut {
         let (mut line, mut column, mut record) = (None, None, None);
         let mut file = None;
-        if let Some((path, at, col)) = proof.config {
-            (file, line, column) = (Some(path), Some(at), Some(col));
+        if let Some((path, at, col)) = &proof.config {
+            (file, line, column) = (Some(path.clone()), Some(*at), Some(*col));
         } else if let Some(place) = proof.place {
             file = self.paths.get(place.file as usize).cloned();
             match place.at {
@@ -501,7 +427,7 @@ impl Teller<'_> {
             line,
             column,
             record,
-            text: proof.text,
+            text: proof.text.clone(),
         }
     }
 }

@@ -39,34 +39,7 @@ pub(super) fn empty() -> Summary {
     }
 }
 
-/// What the summary needs of the gaps, so that they can be let go before it is made.
-pub(super) struct Early {
-    unknown: Vec<UnknownGroup>,
-    observed: Vec<String>,
-    undecided: Option<String>,
-    shorter: Vec<Shorter>,
-}
-
-impl Early {
-    pub(super) fn of(evidence: &Evidence, outcome: &Outcome<'_>) -> Early {
-        Early {
-            unknown: unknown(outcome),
-            observed: observed(evidence, outcome),
-            undecided: undecided(outcome),
-            shorter: outcome
-                .shorter
-                .iter()
-                .map(|(days, permissions, identities)| Shorter {
-                    days: *days,
-                    permissions: *permissions,
-                    identities: *identities,
-                })
-                .collect(),
-        }
-    }
-}
-
-pub(super) fn summary(evidence: &Evidence, early: Early, report: &Report) -> Summary {
+pub(super) fn summary(evidence: &Evidence, outcome: &Outcome<'_>, report: &Report) -> Summary {
     let judged: Vec<&IdentityOut> = report.identities.iter().filter(|one| one.judged).collect();
     let counted = || judged.iter().filter(|one| one.administrator.is_none());
     let mut counts = Counts::default();
@@ -105,14 +78,22 @@ pub(super) fn summary(evidence: &Evidence, early: Early, report: &Report) -> Sum
         fully_observable: number(&is_observable),
         with_usage: number(&has_usage),
         worst: worst(report),
-        unknown: early.unknown,
+        unknown: unknown(outcome),
         unknown_identities: counted().filter(|one| one.counts.unknown > 0).count() as u64,
-        shorter: early.shorter,
-        observed: early.observed,
+        shorter: outcome
+            .shorter
+            .iter()
+            .map(|(days, permissions, identities)| Shorter {
+                days: *days,
+                permissions: *permissions,
+                identities: *identities,
+            })
+            .collect(),
+        observed: observed(evidence, outcome),
         events: evidence.events,
         duplicates: evidence.duplicates,
         remarks: evidence.remarks.clone(),
-        notes: evidence.notes.iter().cloned().chain(early.undecided).collect(),
+        notes: evidence.notes.iter().cloned().chain(undecided(outcome)).collect(),
     }
 }
 
