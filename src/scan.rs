@@ -1,8 +1,12 @@
 //! Where JSON strings and containers end: the inner loops of everything that finds its way through raw JSON.
 //!
 //! It looks for quotes, backslashes and brackets and knows nothing else of JSON: what lies between them is not
-//! checked. On x86-64 it looks at 16 bytes a step (SSE2 is always there, so nothing is chosen at run time); elsewhere,
-//! and near the end of a text, at words or bytes. Both ways give the same answers, which a test holds them to.
+//! checked. How many bytes are looked at in one step depends on the machine ([`Step`]): on x86-64 it is 32 with AVX2,
+//! for which a caller asks once ([`wide`]), else 16 with SSE2, which is always there; elsewhere it is a word. Near the
+//! end of a text it is a byte. All ways give the same answers, which a test holds them to.
+
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 
 use memchr::memchr2;
 
@@ -17,6 +21,89 @@ pub(crate) enum End {
     Deep,
 }
 
+/// Instructions by which texts are looked at.
+pub(crate) trait Step: Copy {
+    /// Calls a function that may use these instructions: what it inlines is compiled for them.
+    fn run<R>(self, work: impl FnOnce() -> R) -> R;
+
+    /// Whether two texts agree in their first `length` bytes, the first one left out. Nothing agrees in more than it has.
+    fn is_head(self, text: &[u8; 32], head: &[u8; 32], length: usize) -> bool;
+
+    /// The next quote or backslash at or behind `at`.
+    fn string_stop(self, text: &[u8], at: usize) -> Option<usize>;
+
+    /// The place behind the string whose opening quote is before `at`.
+    #[inline(always)]
+    fn string_end(self, text: &[u8], at: usize) -> Option<usize> {
+        let mut at = at;
+        loop {
+            at = self.string_stop(text, at)?;
+            if text.get(at) == Some(&b'"') {
+                return Some(at + 1);
+            }
+            at += 2;
+        }
+    }
+
+    /// The place behind the object or array whose opening bracket is before `at`, if at most `most` containers within
+    /// each other are open before it ends, itself counted. Brackets are not told apart: `[1}` ends.
+    fn container_end(self, text: &[u8], at: usize, most: u32) -> End;
+}
+
+/// A word a step, and one byte at a time where brackets are counted.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(target_arch = "x86_64", allow(dead_code, reason = "the twin of what x86-64 uses"))]
+pub(crate) struct Words;
+
+impl Step for Words {
+    #[inline(always)]
+    fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    #[inline(always)]
+    fn is_head(self, text: &[u8; 32], head: &[u8; 32], length: usize) -> bool {
+        matches!((text.get(1..length), head.get(1..length)), (Some(text), Some(head)) if text == head)
+    }
+
+    #[inline(always)]
+    fn string_stop(self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = text.get(at..)?;
+        let (words, _) = rest.get(..rest.len().min(16))?.as_chunks::<8>();
+        for (word, from) in words.iter().zip([at, at + 8]) {
+            let marks = stops(u64::from_le_bytes(*word));
+            if marks != 0 {
+                return Some(from + (marks.trailing_zeros() / 8) as usize);
+            }
+        }
+        let from = at + words.len() * 8;
+        Some(from + memchr2(b'"', b'\\', text.get(from..)?)?)
+    }
+
+    fn container_end(self, text: &[u8], at: usize, most: u32) -> End {
+        by_bytes(text, at, most)
+    }
+}
+
+/// What is there on every machine that the program runs on.
+#[cfg(target_arch = "x86_64")]
+pub(crate) use lanes::{baseline, wide};
+
+#[cfg(not(target_arch = "x86_64"))]
+mod portable {
+    use super::Words;
+
+    pub(crate) fn baseline() -> Words {
+        Words
+    }
+
+    pub(crate) fn wide() -> Option<Words> {
+        None
+    }
+}
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use portable::{baseline, wide};
+
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -30,176 +117,59 @@ fn stops(word: u64) -> u64 {
     (quote | slash) & HIGH
 }
 
-/// The next quote or backslash at or behind `at`. Nearly all strings have less than 64 bytes: those are looked at
-/// without a call.
-#[inline(always)]
-pub(crate) fn string_stop(text: &[u8], at: usize) -> Option<usize> {
-    let rest = text.get(at..)?;
-    #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = sse2::token() {
-        let mut behind = rest;
-        for from in [at, at + 32] {
-            let Some((head, after)) = behind.split_first_chunk::<32>() else { break };
-            let marks = sse2::stops(simd, head);
-            if marks != 0 {
-                return Some(from + marks.trailing_zeros() as usize);
-            }
-            behind = after;
-        }
-        let from = at + (rest.len() - behind.len());
-        return Some(from + memchr2(b'"', b'\\', behind)?);
-    }
-    let (words, _) = rest.get(..rest.len().min(16))?.as_chunks::<8>();
-    for (word, from) in words.iter().zip([at, at + 8]) {
-        let marks = stops(u64::from_le_bytes(*word));
-        if marks != 0 {
-            return Some(from + (marks.trailing_zeros() / 8) as usize);
-        }
-    }
-    let from = at + words.len() * 8;
-    Some(from + memchr2(b'"', b'\\', text.get(from..)?)?)
-}
-
-/// The place behind the string whose opening quote is before `at`.
+/// [`Step::string_end`] by what every machine has.
 #[inline(always)]
 pub(crate) fn string_end(text: &[u8], at: usize) -> Option<usize> {
-    let mut at = at;
-    loop {
-        at = string_stop(text, at)?;
-        if text.get(at) == Some(&b'"') {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
+    baseline().string_end(text, at)
 }
 
-/// The place behind the object or array whose opening bracket is before `at`, if at most `most` containers within
-/// each other are open before it ends, itself counted. Brackets are not told apart: `[1}` ends.
+/// [`Step::container_end`] by what every machine has.
+#[inline]
 pub(crate) fn container_end(text: &[u8], at: usize, most: u32) -> End {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = sse2::token() {
-        return sse2::container_end(simd, text, at, most);
-    }
-    by_bytes(text, at, most, 1)
+    baseline().container_end(text, at, most)
 }
 
-/// [`container_end`] byte by byte, with `open` containers open at a place outside of strings.
-fn by_bytes(text: &[u8], at: usize, most: u32, open: u32) -> End {
-    let (mut at, mut open) = (at, open);
-    loop {
-        match text.get(at) {
-            Some(b'"') => {
-                let Some(after) = string_end(text, at + 1) else { return End::Beyond };
-                at = after;
-            }
-            Some(b'{' | b'[') => {
-                open += 1;
-                if open > most {
-                    return End::Deep;
-                }
-                at += 1;
-            }
-            Some(b'}' | b']') => {
-                open -= 1;
-                at += 1;
-                if open == 0 {
-                    return End::At(at);
-                }
-            }
-            Some(_) => at += 1,
-            None => return End::Beyond,
-        }
-    }
+/// [`Step::container_end`] byte by byte.
+fn by_bytes(text: &[u8], at: usize, most: u32) -> End {
+    let mut inside = Inside { at, open: 1 };
+    inside.pass(text, usize::MAX, most).unwrap_or(End::Beyond)
 }
 
-#[cfg(target_arch = "x86_64")]
-mod sse2 {
-    //! Sixteen bytes a step.
+/// A place in a container, outside of strings.
+struct Inside {
+    at: usize,
+    /// Containers that are open there.
+    open: u32,
+}
 
-    use fearless_simd::prelude::*;
-    use fearless_simd::{Level, Sse2, mask8x16, u8x16};
-
-    use super::{End, by_bytes, string_end};
-
-    /// The proof that SSE2 is there, which the compiler knows; so this costs nothing.
-    #[inline(always)]
-    pub(super) fn token() -> Option<Sse2> {
-        Level::baseline().as_sse2()
-    }
-
-    /// Marks the quotes and backslashes: one bit each, the first byte's the lowest.
-    #[inline(always)]
-    pub(super) fn stops(simd: Sse2, bytes: &[u8; 32]) -> u64 {
-        let (quote, slash) = (u8x16::splat(simd, b'"'), u8x16::splat(simd, b'\\'));
-        bits(simd, bytes, |bytes| bytes.simd_eq(quote) | bytes.simd_eq(slash))
-    }
-
-    #[inline(always)]
-    fn bits<const N: usize>(
-        simd: Sse2,
-        bytes: &[u8; N],
-        is: impl Fn(u8x16<Sse2>) -> mask8x16<Sse2>,
-    ) -> u64 {
-        let (parts, _) = bytes.as_chunks::<16>();
-        let mut marks = 0;
-        for (part, shift) in parts.iter().zip([0, 16, 32, 48]) {
-            marks |= is(u8x16::simd_from(simd, *part)).to_bitmask() << shift;
-        }
-        marks
-    }
-
-    /// Whether each byte lies in a string, given the quotes: each bit becomes whether an odd number of quotes
-    /// stands at or before it.
-    #[inline(always)]
-    fn within(quotes: u64) -> u64 {
-        let mut bits = quotes;
-        for shift in [1, 2, 4, 8, 16, 32] {
-            bits ^= bits << shift;
-        }
-        bits
-    }
-
-    /// [`super::container_end`], 64 bytes a step: of each the quotes and brackets as bits, so that brackets in
-    /// strings go out without looking for where each string ends. Where there is a backslash, and near the end of
-    /// the text, bytes are looked at one by one.
-    #[inline(always)]
-    pub(super) fn container_end(simd: Sse2, text: &[u8], at: usize, most: u32) -> End {
-        let splat = |byte| u8x16::splat(simd, byte);
-        // With this bit set, brackets and braces are the same, and nothing else becomes one of them.
-        let (quote, slash, fold) = (splat(b'"'), splat(b'\\'), splat(0x20));
-        let (opening, closing) = (splat(b'{'), splat(b'}'));
-        let (mut at, mut open, mut in_string) = (at, 1_u32, 0_u64);
-        while let Some(block) = text.get(at..).and_then(|text| text.first_chunk::<64>()) {
-            if bits(simd, block, |bytes| bytes.simd_eq(slash)) != 0 {
-                break;
-            }
-            let strings = within(bits(simd, block, |bytes| bytes.simd_eq(quote))) ^ in_string;
-            let opens = bits(simd, block, |bytes| (bytes | fold).simd_eq(opening)) & !strings;
-            let closes = bits(simd, block, |bytes| (bytes | fold).simd_eq(closing)) & !strings;
-            let mut brackets = opens | closes;
-            while brackets != 0 {
-                let bracket = brackets & brackets.wrapping_neg();
-                if closes & bracket != 0 {
-                    open -= 1;
-                    if open == 0 {
-                        return End::At(at + bracket.trailing_zeros() as usize + 1);
-                    }
-                } else {
-                    open += 1;
-                    if open > most {
-                        return End::Deep;
+impl Inside {
+    /// Goes on byte by byte, to `limit` or the end of the string that reaches beyond it. Returns where the container
+    /// ends, if that was told until there.
+    fn pass(&mut self, text: &[u8], limit: usize, most: u32) -> Option<End> {
+        while self.at < limit {
+            let Some(byte) = text.get(self.at) else { return Some(End::Beyond) };
+            self.at += 1;
+            match byte {
+                b'"' => match string_end(text, self.at) {
+                    Some(after) => self.at = after,
+                    None => return Some(End::Beyond),
+                },
+                b'{' | b'[' => {
+                    self.open += 1;
+                    if self.open > most {
+                        return Some(End::Deep);
                     }
                 }
-                brackets ^= bracket;
+                b'}' | b']' => {
+                    self.open -= 1;
+                    if self.open == 0 {
+                        return Some(End::At(self.at));
+                    }
+                }
+                _ => {}
             }
-            in_string = 0_u64.wrapping_sub(strings >> 63);
-            at += 64;
         }
-        if in_string != 0 {
-            let Some(after) = string_end(text, at) else { return End::Beyond };
-            at = after;
-        }
-        by_bytes(text, at, most, open)
+        None
     }
 }
 
@@ -222,12 +192,22 @@ mod tests {
         #[test]
         fn strings_stop_where_bytes_say(text in texts(), at in 0_usize..420) {
             let bytes = text.iter().skip(at).position(|byte| matches!(byte, b'"' | b'\\'));
-            prop_assert_eq!(string_stop(&text, at), bytes.map(|found| at + found));
+            let stop = bytes.map(|found| at + found);
+            prop_assert_eq!(Words.string_stop(&text, at), stop);
+            prop_assert_eq!(baseline().string_stop(&text, at), stop);
+            if let Some(wide) = wide() {
+                prop_assert_eq!(wide.run(|| wide.string_stop(&text, at)), stop);
+            }
         }
 
         #[test]
         fn containers_end_where_bytes_say(text in texts(), at in 0_usize..64, most in 1_u32..6) {
-            prop_assert_eq!(container_end(&text, at, most), by_bytes(&text, at, most, 1));
+            let end = by_bytes(&text, at, most);
+            prop_assert_eq!(Words.container_end(&text, at, most), end);
+            prop_assert_eq!(baseline().container_end(&text, at, most), end);
+            if let Some(wide) = wide() {
+                prop_assert_eq!(wide.container_end(&text, at, most), end);
+            }
         }
 
         #[test]
@@ -243,7 +223,7 @@ mod tests {
             text.push(b'}');
             text.resize(end + tail, b' ');
             prop_assert_eq!(container_end(&text, 0, 3), End::At(end));
-            prop_assert_eq!(by_bytes(&text, 0, 3, 1), End::At(end));
+            prop_assert_eq!(by_bytes(&text, 0, 3), End::At(end));
         }
     }
 

@@ -5,9 +5,10 @@
 //! nobody wants passes. Anything that it does not understand goes to the slow twin ([`super::twin`]), whose
 //! answer stands: an escape in a wanted key or value, a bracket out of place, nesting that is too deep.
 //!
-//! Writers emit the keys of an object in nearly one order. For each key the two keys that last followed it
-//! are kept; their bytes are compared with what stands at the current place, in three words. A hit gives the
-//! action without finding the key's end. It is a cache and never a rule: a miss takes the ordinary way.
+//! Writers emit the keys of an object in nearly one order. For each key the keys that last followed it are kept; their
+//! bytes, with the quote of a value that is a string, are compared with what stands at the current place, all at once.
+//! A hit gives the action and the value's place without finding the key's end. It is a cache and never a rule: a miss
+//! takes the ordinary way.
 //!
 //! Texts end in [`PAD`] zero bytes, so that words can be read near the end; no zero byte completes anything.
 
@@ -17,13 +18,19 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::plan::{Action, MAX_DEPTH, NO_FIELD, NO_LEVEL, Plan, Ranges};
 use crate::platform::events::Take;
-use crate::scan::{self, End};
+use crate::scan::{self, End, Step};
 
 /// Zero bytes behind each text.
 pub(crate) const PAD: usize = 64;
 
-/// Longest `"key":` that is guessed.
-const GUESS: usize = 24;
+/// Longest `,"key":"` that is guessed.
+const GUESS: usize = 32;
+
+/// Keys that are remembered to have followed one.
+const FOLLOWERS: usize = 7;
+
+/// What one record may teach.
+const LESSONS: usize = 16;
 
 /// Keys that are remembered for a level. Keys are chosen by whoever writes the log.
 const KEYS_KEPT: usize = 1_024;
@@ -37,31 +44,32 @@ pub(crate) enum Stop {
     Slow,
 }
 
-/// What was read, or nothing: why not is then in [`Walk::stop`], so that places come back in registers.
+/// What was read, or nothing: why not is then in [`Found::stop`], so that places come back in registers.
 type Walked<T> = Option<T>;
 
-/// A key that a level has seen.
+/// A key that a level has seen, with a value of one kind: a string or not.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 struct Known {
-    /// `"key":` and zeros behind it.
-    words: [u64; 3],
-    /// Which bits of the words count; all zero and never equal for the start and for long keys.
-    mask: [u64; 3],
-    action: Action,
-    /// The keys that last followed it.
-    next: [u16; 2],
+    /// `,"key":`, with the next quote before a string.
+    head: [u8; GUESS],
+    /// How much of the head counts; beyond it, and never equal, for the start and for long keys.
     length: u16,
+    /// What last followed it.
+    next: [u16; FOLLOWERS],
+    action: Action,
 }
 
 /// A key that was read.
 struct Member {
     key: u16,
-    /// The place behind its colon.
-    after: usize,
+    /// The place of its value; of a string, behind its quote.
+    value: usize,
+    is_string: bool,
     action: Action,
 }
 
-/// What a level has seen.
+/// What a level has seen. Each key has two numbers: an even one, and behind it the one for strings.
 struct Seen {
     keys: Vec<Known>,
     names: Vec<Box<[u8]>>,
@@ -69,11 +77,20 @@ struct Seen {
     depth: u32,
 }
 
+/// What a record teaches about a level: this key came behind that one.
+struct Lesson {
+    level: u16,
+    before: u16,
+    /// Its number, or where its name stands if it has none yet.
+    key: Result<u16, (usize, usize)>,
+}
+
 /// Reads records of one format. Each thread has its own.
 pub(crate) struct Walker {
     plan: Plan,
     levels: Vec<Seen>,
     hasher: DefaultHashBuilder,
+    lessons: Vec<Lesson>,
 }
 
 impl Walker {
@@ -82,7 +99,7 @@ impl Walker {
         let mut levels = Vec::new();
         for level in &plan.levels {
             let mut seen = Seen {
-                keys: vec![known(None, Action::SKIP)],
+                keys: known(None, Action::SKIP).into(),
                 names: vec![Box::default()],
                 index: HashTable::new(),
                 depth: level.depth,
@@ -92,7 +109,7 @@ impl Walker {
             }
             levels.push(seen);
         }
-        Walker { plan, levels, hasher }
+        Walker { plan, levels, hasher, lessons: Vec::new() }
     }
 
     /// The tree that it follows.
@@ -106,102 +123,131 @@ impl Walker {
         if text.first() != Some(&b'{') {
             return Err(Stop::Slow);
         }
-        let mut walk = Walk {
-            levels: &mut self.levels,
+        match scan::wide() {
+            Some(step) => self.walk_by(step, text, ranges),
+            None => self.walk_by(scan::baseline(), text, ranges),
+        }
+    }
+
+    fn walk_by(
+        &mut self,
+        step: impl Step,
+        text: &[u8],
+        ranges: &mut Ranges,
+    ) -> Result<usize, Stop> {
+        let walk = Walk {
+            step,
+            levels: &self.levels,
             plan: &self.plan,
             hasher: &self.hasher,
             text,
             end: text.len().saturating_sub(PAD),
-            ranges,
-            stop: Stop::More,
         };
-        walk.object(1, 0).ok_or(walk.stop)
+        let mut found = Found { ranges, lessons: &mut self.lessons, stop: Stop::More };
+        let read = walk.object(&mut found, 0, 0).ok_or(found.stop);
+        if !self.lessons.is_empty() {
+            self.learn(text);
+        }
+        read
+    }
+
+    /// Once the record is read, so that nothing changes while it is.
+    #[cold]
+    fn learn(&mut self, text: &[u8]) {
+        for Lesson { level, before, key } in self.lessons.drain(..) {
+            let Some(seen) = self.levels.get_mut(usize::from(level)) else { continue };
+            let key = match key {
+                Ok(key) => key,
+                Err((from, to)) => {
+                    let name = text.get(from..to).unwrap_or_default();
+                    if seen.names.len() >= KEYS_KEPT || seen.find(name, &self.hasher).is_some() {
+                        continue;
+                    }
+                    seen.insert(name, Action::SKIP, &self.hasher)
+                }
+            };
+            if let Some(before) = seen.keys.get_mut(usize::from(before)) {
+                remember(&mut before.next, key);
+            }
+        }
     }
 }
 
 impl Seen {
     fn insert(&mut self, key: &[u8], action: Action, hasher: &DefaultHashBuilder) -> u16 {
         let number = self.keys.len() as u16;
-        self.keys.push(known(Some(key), action));
+        self.keys.extend(known(Some(key), action));
         self.names.push(key.into());
         let names = &self.names;
         self.index.insert_unique(hasher.hash_one(key), number, |number| {
-            hasher.hash_one(&*names[usize::from(*number)])
+            hasher.hash_one(&*names[usize::from(*number) / 2])
         });
         number
     }
 
     fn find(&self, key: &[u8], hasher: &DefaultHashBuilder) -> Option<u16> {
         self.index
-            .find(hasher.hash_one(key), |number| *self.names[usize::from(*number)] == *key)
+            .find(hasher.hash_one(key), |number| *self.names[usize::from(*number) / 2] == *key)
             .copied()
     }
 }
 
-fn known(key: Option<&[u8]>, action: Action) -> Known {
-    let mut needle = [0; GUESS];
-    let mut mask = [0; GUESS];
-    let mut length = 0;
-    match key {
-        Some(key) if key.len() + 3 <= GUESS => {
-            length = key.len() + 3;
-            needle[0] = b'"';
-            needle[1..=key.len()].copy_from_slice(key);
-            needle[key.len() + 1] = b'"';
-            needle[key.len() + 2] = b':';
-            mask[..length].fill(0xff);
+/// A key before anything else, and before a string. Nothing is like what has no key.
+fn known(key: Option<&[u8]>, action: Action) -> [Known; 2] {
+    [&b"\":"[..], b"\":\""].map(|tail| {
+        let mut head = [0; GUESS];
+        let mut length = GUESS + 1;
+        if let Some(key) = key
+            && let Some(place) = head.get_mut(2..2 + key.len() + tail.len())
+        {
+            place[..key.len()].copy_from_slice(key);
+            place[key.len()..].copy_from_slice(tail);
+            length = 2 + key.len() + tail.len();
+            head[..2].copy_from_slice(b",\"");
         }
-        // No text holds these words under this mask: the padding is zero, and so is no quote.
-        _ => {
-            needle[0] = 0xff;
-            mask[0] = 0xff;
-        }
-    }
-    Known { words: words(&needle), mask: words(&mask), action, next: [0, 0], length: length as u16 }
+        Known { head, length: length as u16, next: [0; FOLLOWERS], action }
+    })
 }
 
-fn words(bytes: &[u8; GUESS]) -> [u64; 3] {
-    let mut out = [0; 3];
-    let (chunks, _) = bytes.as_chunks::<8>();
-    for (word, chunk) in out.iter_mut().zip(chunks) {
-        *word = u64::from_le_bytes(*chunk);
-    }
-    out
-}
-
-impl Known {
-    #[inline(always)]
-    fn is(&self, text: &[u64; 3]) -> bool {
-        let a = (self.words[0] ^ text[0]) & self.mask[0];
-        let b = (self.words[1] ^ text[1]) & self.mask[1];
-        let c = (self.words[2] ^ text[2]) & self.mask[2];
-        a | b | c == 0
-    }
-}
-
-struct Walk<'a, 'r> {
-    levels: &'a mut [Seen],
+/// What is read, and from what. It does not change, so that the loops keep it in registers.
+struct Walk<'a, S> {
+    step: S,
+    levels: &'a [Seen],
     plan: &'a Plan,
     hasher: &'a DefaultHashBuilder,
     text: &'a [u8],
     end: usize,
-    ranges: &'r mut Ranges,
+}
+
+/// What is found.
+struct Found<'a> {
+    ranges: &'a mut Ranges,
+    lessons: &'a mut Vec<Lesson>,
     /// Why the record was not read, once something gave nothing: at first what a text that ends gives.
     stop: Stop,
 }
 
-impl Walk<'_, '_> {
-    /// At a byte that fits nowhere: beyond the end more text may make it right.
-    #[cold]
-    fn wrong<T>(&mut self, at: usize) -> Walked<T> {
-        self.stop = if at >= self.end { Stop::More } else { Stop::Slow };
-        None
-    }
-
+impl Found<'_> {
     /// At what is not for this reader.
     #[cold]
     fn slow<T>(&mut self) -> Walked<T> {
         self.stop = Stop::Slow;
+        None
+    }
+
+    #[cold]
+    fn teach(&mut self, lesson: Lesson) {
+        if self.lessons.len() < LESSONS {
+            self.lessons.push(lesson);
+        }
+    }
+}
+
+impl<S: Step> Walk<'_, S> {
+    /// At a byte that fits nowhere: beyond the end more text may make it right.
+    #[cold]
+    fn wrong<T>(&self, found: &mut Found<'_>, at: usize) -> Walked<T> {
+        found.stop = if at >= self.end { Stop::More } else { Stop::Slow };
         None
     }
 
@@ -225,189 +271,226 @@ impl Walk<'_, '_> {
         at
     }
 
-    /// Members of an object of a wanted level; `at` is behind its brace. Returns the place behind its end.
-    fn object(&mut self, at: usize, level: u16) -> Walked<usize> {
-        let mut at = self.blank(at);
-        if self.byte(at) == b'}' {
-            return Some(at + 1);
-        }
-        let mut before = 0u16;
-        loop {
-            let member = self.key(at, level, before)?;
-            before = member.key;
-            let value = self.blank(member.after);
-            at = if self.byte(value) == b'"' {
-                self.string(value, member.action)?
-            } else if member.action.below == 0 {
-                self.skip(value, level)?
-            } else {
-                self.value(value, member.action, level)?
-            };
-            at = self.blank(at);
-            match self.byte(at) {
-                b',' => at = self.blank(at + 1),
-                b'}' => return Some(at + 1),
-                _ => return self.wrong(at),
-            }
-        }
+    /// Members of an object of a wanted level; `at` is its brace. Returns the place behind its end.
+    fn object(&self, found: &mut Found<'_>, at: usize, level: u16) -> Walked<usize> {
+        self.step.run(
+            #[inline(always)]
+            || self.members(found, at, level),
+        )
     }
 
-    /// Reads a key and its colon.
     #[inline(always)]
-    fn key(&mut self, at: usize, level: u16, before: u16) -> Walked<Member> {
+    fn members(&self, found: &mut Found<'_>, at: usize, level: u16) -> Walked<usize> {
         let keys = self.levels[usize::from(level)].keys.as_slice();
-        if let Some(chunk) = self.text.get(at..).and_then(|text| text.first_chunk()) {
-            let chunk = words(chunk);
-            for guess in keys[usize::from(before)].next {
-                let known = &keys[usize::from(guess)];
-                if known.is(&chunk) {
-                    let after = at + usize::from(known.length);
-                    return Some(Member { key: guess, after, action: known.action });
+        // Where the brace or comma before a member is.
+        let mut at = at;
+        let mut before = 0;
+        loop {
+            let member = match self.guess(keys, at, before) {
+                Some(member) => member,
+                None => {
+                    let first = self.blank(at + 1);
+                    if before == 0 && self.byte(first) == b'}' {
+                        return Some(first + 1);
+                    }
+                    self.ordinary(found, first, (level, before))?
                 }
+            };
+            before = member.key;
+            let after = if member.is_string {
+                self.string(found, member.value, member.action)?
+            } else if member.action.below == 0 {
+                self.skip(found, member.value, level)?
+            } else {
+                self.value(found, member.value, member.action, level)?
+            };
+            at = self.blank(after);
+            match self.byte(at) {
+                b',' => {}
+                b'}' => return Some(at + 1),
+                _ => return self.wrong(found, at),
             }
         }
-        self.key_the_ordinary_way(at, level, before)
     }
 
-    #[inline(never)]
-    fn key_the_ordinary_way(&mut self, at: usize, level: u16, before: u16) -> Walked<Member> {
-        if self.byte(at) != b'"' {
-            return self.wrong(at);
+    /// What stands behind a brace or comma, if it is what last followed the key before.
+    #[inline(always)]
+    fn guess(&self, keys: &[Known], at: usize, before: u16) -> Option<Member> {
+        let text = self.text.get(at..)?.first_chunk()?;
+        for key in keys[usize::from(before)].next {
+            let known = &keys[usize::from(key)];
+            let length = usize::from(known.length);
+            if self.step.is_head(text, &known.head, length) {
+                let is_string = key & 1 != 0;
+                // Only what is taken for anything but a string may turn out to be one.
+                if !is_string && matches!(text.get(length), None | Some(..=b' ' | b'"')) {
+                    return None;
+                }
+                return Some(Member { key, value: at + length, is_string, action: known.action });
+            }
         }
-        let close = scan::string_stop(self.text, at + 1)?;
+        None
+    }
+
+    /// Reads a key, its colon, and the quote of a value that is a string.
+    #[inline(never)]
+    fn ordinary(
+        &self,
+        found: &mut Found<'_>,
+        at: usize,
+        (level, before): (u16, u16),
+    ) -> Walked<Member> {
+        if self.byte(at) != b'"' {
+            return self.wrong(found, at);
+        }
+        let close = self.step.string_stop(self.text, at + 1)?;
         if self.byte(close) == b'\\' {
-            return self.slow();
+            return found.slow();
         }
         let colon = self.blank(close + 1);
         if self.byte(colon) != b':' {
-            return self.wrong(colon);
+            return self.wrong(found, colon);
         }
+        let value = self.blank(colon + 1);
+        let is_string = self.byte(value) == b'"';
+        let value = value + usize::from(is_string);
         let key = &self.text[at + 1..close];
-        let seen = &mut self.levels[usize::from(level)];
-        let number = match seen.find(key, self.hasher) {
-            Some(number) => number,
-            // Wanted keys are known from the start; number 0 is skipped.
-            None if seen.keys.len() >= KEYS_KEPT || key.len() > 256 => {
-                return Some(Member { key: 0, after: colon + 1, action: Action::SKIP });
+        let seen = &self.levels[usize::from(level)];
+        let Some(number) = seen.find(key, self.hasher) else {
+            // Wanted keys are known from the start; others are skipped.
+            if seen.names.len() < KEYS_KEPT && key.len() <= 256 {
+                found.teach(Lesson { level, before, key: Err((at + 1, close)) });
             }
-            None => seen.insert(key, Action::SKIP, self.hasher),
+            return Some(Member { key: 1, value, is_string, action: Action::SKIP });
         };
-        let next = &mut seen.keys[usize::from(before)].next;
-        *next = [number, next[0]];
-        let action = seen.keys[usize::from(number)].action;
-        Some(Member { key: number, after: colon + 1, action })
+        let key = number + u16::from(is_string);
+        found.teach(Lesson { level, before, key: Ok(key) });
+        let action = seen.keys[usize::from(key)].action;
+        Some(Member { key, value, is_string, action })
     }
 
-    /// A string, wanted or not; `at` is its opening quote.
+    /// A string, wanted or not; `at` is behind its opening quote.
     #[inline(always)]
-    fn string(&mut self, at: usize, action: Action) -> Walked<usize> {
-        if self.ranges.set & action.below != 0 {
-            self.ranges.drop_below(action.below);
+    fn string(&self, found: &mut Found<'_>, at: usize, action: Action) -> Walked<usize> {
+        if found.ranges.set & action.below != 0 {
+            found.ranges.drop_below(action.below);
         }
-        let close = scan::string_stop(self.text, at + 1)?;
+        let close = self.step.string_stop(self.text, at)?;
         let is_taken = action.field() != NO_FIELD;
         let after = if self.byte(close) == b'"' {
             close + 1
         } else if is_taken && action.take() != Take::Raw {
-            return self.slow();
+            return found.slow();
         } else {
-            scan::string_end(self.text, close)?
+            self.step.string_end(self.text, close)?
         };
         if is_taken {
-            let marks = usize::from(action.take() != Take::Raw);
-            self.ranges.put(action.field(), at + marks, after - marks);
+            let marks = usize::from(action.take() == Take::Raw);
+            found.ranges.put(action.field(), at - marks, after - 1 + marks);
         }
         Some(after)
     }
 
     /// A value of which something is wanted.
     #[inline]
-    fn value(&mut self, at: usize, action: Action, level: u16) -> Walked<usize> {
-        if self.ranges.set & action.below != 0 {
-            self.ranges.drop_below(action.below);
+    fn value(&self, found: &mut Found<'_>, at: usize, action: Action, level: u16) -> Walked<usize> {
+        if found.ranges.set & action.below != 0 {
+            found.ranges.drop_below(action.below);
         }
         match self.byte(at) {
-            b'"' => self.string(at, action),
+            b'"' => self.string(found, at + 1, action),
             b'{' | b'[' => {
-                let after = self.container(at, action, level)?;
+                let after = self.container(found, at, action, level)?;
                 if action.field() != NO_FIELD && action.take() == Take::Raw {
-                    self.ranges.put(action.field(), at, after);
+                    found.ranges.put(action.field(), at, after);
                 }
                 Some(after)
             }
-            _ if action.field() == NO_FIELD => self.skip(at, level),
-            _ => self.literal(at, action),
+            _ if action.field() == NO_FIELD => self.skip(found, at, level),
+            _ => self.literal(found, at, action),
         }
     }
 
-    fn container(&mut self, at: usize, action: Action, level: u16) -> Walked<usize> {
+    fn container(
+        &self,
+        found: &mut Found<'_>,
+        at: usize,
+        action: Action,
+        level: u16,
+    ) -> Walked<usize> {
         if action.enter() == NO_LEVEL {
-            return self.skip(at, level);
+            return self.skip(found, at, level);
         }
         if self.byte(at) == b'{' {
             if self.plan.levels[usize::from(action.enter())].keys.is_empty() {
-                return self.skip(at, level);
+                return self.skip(found, at, level);
             }
-            return self.object(at + 1, action.enter());
+            return self.object(found, at, action.enter());
         }
         match self.plan.element(action.enter()) {
-            Some(element) => self.array(at + 1, element, action.enter()),
-            None => self.skip(at, level),
+            Some(element) => self.array(found, at + 1, element, action.enter()),
+            None => self.skip(found, at, level),
         }
     }
 
     /// Elements of a wanted array; of each field the first element that has it counts.
-    fn array(&mut self, at: usize, element: Action, level: u16) -> Walked<usize> {
+    fn array(
+        &self,
+        found: &mut Found<'_>,
+        at: usize,
+        element: Action,
+        level: u16,
+    ) -> Walked<usize> {
         let mut at = self.blank(at);
         if self.byte(at) == b']' {
             return Some(at + 1);
         }
-        let before = self.ranges.frozen;
+        let before = found.ranges.frozen;
         loop {
-            self.ranges.freeze(element.below);
-            at = self.value(at, element, level)?;
+            found.ranges.freeze(element.below);
+            at = self.value(found, at, element, level)?;
             at = self.blank(at);
             match self.byte(at) {
                 b',' => at = self.blank(at + 1),
                 b']' => {
-                    self.ranges.thaw(before);
+                    found.ranges.thaw(before);
                     return Some(at + 1);
                 }
-                _ => return self.wrong(at),
+                _ => return self.wrong(found, at),
             }
         }
     }
 
     /// A number, `true`, `false` or `null` of which the text may be wanted.
-    fn literal(&mut self, at: usize, action: Action) -> Walked<usize> {
+    fn literal(&self, found: &mut Found<'_>, at: usize, action: Action) -> Walked<usize> {
         let after = literal_end(self.text, at);
         if after == at || after >= self.end {
-            return self.wrong(after);
+            return self.wrong(found, after);
         }
         let text = &self.text[at..after];
         if text == b"null" {
             return Some(after);
         }
         if text != b"true" && text != b"false" && !is_number(text) {
-            return self.slow();
+            return found.slow();
         }
         if action.take() != Take::Text {
-            self.ranges.put(action.field(), at, after);
+            found.ranges.put(action.field(), at, after);
         }
         Some(after)
     }
 
     /// Any value of which nothing is wanted.
     #[inline]
-    fn skip(&mut self, at: usize, level: u16) -> Walked<usize> {
+    fn skip(&self, found: &mut Found<'_>, at: usize, level: u16) -> Walked<usize> {
         match self.byte(at) {
-            b'"' => scan::string_end(self.text, at + 1),
+            b'"' => self.step.string_end(self.text, at + 1),
             b'{' | b'[' => {
                 let depth = self.levels[usize::from(level)].depth;
-                match container_end(self.text, at + 1, depth + 1) {
+                match container_end_by(self.step, self.text, at + 1, depth + 1) {
                     Ok(after) => Some(after),
                     Err(stop) => {
-                        self.stop = stop;
+                        found.stop = stop;
                         None
                     }
                 }
@@ -415,12 +498,20 @@ impl Walk<'_, '_> {
             _ => {
                 let after = literal_end(self.text, at);
                 if after == at || after >= self.end {
-                    return self.wrong(after);
+                    return self.wrong(found, after);
                 }
                 Some(after)
             }
         }
     }
+}
+
+/// Puts a key before those that followed until now.
+#[inline]
+fn remember(next: &mut [u16; FOLLOWERS], key: u16) {
+    let from = next.iter().position(|known| *known == key).unwrap_or(FOLLOWERS - 1);
+    next.copy_within(..from, 1);
+    next[0] = key;
 }
 
 /// The place behind a string whose opening quote is before `at`.
@@ -431,7 +522,11 @@ pub(crate) fn string_end(text: &[u8], at: usize) -> Result<usize, Stop> {
 
 /// The place behind an object or array whose opening bracket is before `at`; `depth` counts it.
 pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Result<usize, Stop> {
-    match scan::container_end(text, at, (MAX_DEPTH + 1).saturating_sub(depth)) {
+    container_end_by(scan::baseline(), text, at, depth)
+}
+
+fn container_end_by(step: impl Step, text: &[u8], at: usize, depth: u32) -> Result<usize, Stop> {
+    match step.container_end(text, at, (MAX_DEPTH + 1).saturating_sub(depth)) {
         End::At(after) => Ok(after),
         End::Beyond => Err(Stop::More),
         End::Deep => Err(Stop::Slow),
@@ -441,17 +536,22 @@ pub(crate) fn container_end(text: &[u8], at: usize, depth: u32) -> Result<usize,
 /// The place behind letters, digits and signs.
 #[inline(always)]
 pub(crate) fn literal_end(text: &[u8], at: usize) -> usize {
-    let head = text.get(at..).and_then(|text| text.first_chunk::<5>());
-    if let Some([b'n', b'u', b'l', b'l', b',' | b'}'] | [b't', b'r', b'u', b'e', b',' | b'}']) =
-        head
-    {
-        return at + 4;
+    const IN_LITERAL: [bool; 256] = {
+        let mut table = [false; 256];
+        let bytes = b"abcdefghijklmnopqrstuvwxyz0123456789.-+E";
+        let mut at = 0;
+        while at < bytes.len() {
+            table[bytes[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    let rest = text.get(at..).unwrap_or_default();
+    at + match rest {
+        [b'n', b'u', b'l', b'l', b',' | b'}', ..] | [b't', b'r', b'u', b'e', b',' | b'}', ..] => 4,
+        [b'f', b'a', b'l', b's', b'e', b',' | b'}', ..] => 5,
+        _ => rest.iter().take_while(|byte| IN_LITERAL[usize::from(**byte)]).count(),
     }
-    let mut at = at;
-    while matches!(text.get(at), Some(b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+' | b'E')) {
-        at += 1;
-    }
-    at
 }
 
 /// Whether a text is a JSON number (RFC 8259, section 6).
