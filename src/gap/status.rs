@@ -338,8 +338,8 @@ impl Judge<'_> {
             values.map(|value| value.to_string()).collect()
         };
         let mut context = Vec::new();
-        if row.networks.values.len() == 1 && !row.networks.overflow {
-            context.push(("ip".to_string(), one(&mut row.networks.values.iter())));
+        if row.networks.values().len() == 1 && !row.networks.overflow {
+            context.push(("ip".to_string(), one(&mut row.networks.values().iter())));
         }
         if row.regions.len() == 1 {
             context.push(("region".to_string(), one(&mut row.regions.iter())));

@@ -42,22 +42,42 @@ pub const SCOPE_CAP: usize = 1_000;
 /// values stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounded {
-    /// The values.
-    pub values: BTreeSet<Str>,
+    /// Sorted.
+    values: Vec<Str>,
     /// Whether there were more.
     pub overflow: bool,
 }
 
 impl Bounded {
+    /// Values in any order, as if each were added. `overflow`: there were more before.
+    pub fn new(values: impl IntoIterator<Item = Str>, overflow: bool) -> Bounded {
+        let mut values: Vec<Str> = values.into_iter().filter(|value| !value.is_empty()).collect();
+        values.sort_unstable();
+        values.dedup();
+        let overflow = overflow || values.len() > BOUNDED_CAP;
+        values.truncate(BOUNDED_CAP);
+        Bounded { values, overflow }
+    }
+
+    /// The values, sorted.
+    pub fn values(&self) -> &[Str] {
+        &self.values
+    }
+
+    /// Whether a value is there.
+    pub fn contains(&self, value: &str) -> bool {
+        self.values.binary_search_by(|known| (**known).cmp(value)).is_ok()
+    }
+
     /// Adds a value.
     pub fn insert(&mut self, value: Str) {
-        if value.is_empty() || self.values.contains(&value) {
+        if value.is_empty() {
             return;
         }
-        self.values.insert(value);
-        while self.values.len() > BOUNDED_CAP {
-            self.overflow = true;
-            self.values.pop_last();
+        if let Err(place) = self.values.binary_search(&value) {
+            self.values.insert(place, value);
+            self.overflow |= self.values.len() > BOUNDED_CAP;
+            self.values.truncate(BOUNDED_CAP);
         }
     }
 

@@ -141,7 +141,7 @@ fn raw_row(
     let key = table.keys.get(group.first()?.1 as usize)?;
     let (mut first, mut last, mut count) = (row.first(), row.last(), 0);
     let mut slots: Vec<Slot> = Vec::new();
-    let mut sets = [(); 3].map(|()| Bounded::default());
+    let mut sets = [const { (Vec::new(), false) }; 3];
     for at in group {
         let (table, row) = row_at(*at)?;
         count += row.count;
@@ -154,7 +154,8 @@ fn raw_row(
     }
     slots.sort_unstable();
     slots.dedup();
-    let [networks, agents, sessions] = sets;
+    let [networks, agents, sessions] =
+        sets.map(|(values, overflow)| Bounded::new(values, overflow));
     let dated = |(time, spot): (Time, Spot)| (time, places(spot));
     let merged = RawRow {
         key: table.text(key).to_vec(),

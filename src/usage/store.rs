@@ -4,7 +4,7 @@
 //! [`META_KEY`], what logs prove beside use: their coverage, the files that they came from (by hash, so that a
 //! file is never counted twice), remarks and the days with events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
 use polars::prelude::{Column, NamedFrom};
@@ -117,11 +117,11 @@ fn flag(name: &str, rows: &[UsageRow], get: impl Fn(&UsageRow) -> bool) -> Colum
 fn list<'a>(
     name: &str,
     rows: &'a [UsageRow],
-    get: impl Fn(&'a UsageRow) -> &'a BTreeSet<Str>,
+    get: impl Fn(&'a UsageRow) -> Vec<&'a Str>,
 ) -> Column {
     let mut builder = ListStringChunkedBuilder::new(name.into(), rows.len(), rows.len() * 2);
     for row in rows {
-        builder.append_values_iter(get(row).iter().map(|value| &**value));
+        builder.append_values_iter(get(row).into_iter().map(|value| &**value));
     }
     builder.finish().into_column()
 }
@@ -165,12 +165,12 @@ fn table(rows: &[UsageRow]) -> Result<DataFrame, PolarsError> {
         time("first", rows, |row| row.first),
         time("last", rows, |row| row.last),
         Series::new("slots".into(), slots).into_column(),
-        list("regions", rows, |row| &row.regions),
-        list("networks", rows, |row| &row.networks.values),
+        list("regions", rows, |row| row.regions.iter().collect()),
+        list("networks", rows, |row| row.networks.values().iter().collect()),
         flag("networks_overflow", rows, |row| row.networks.overflow),
-        list("agents", rows, |row| &row.agents.values),
+        list("agents", rows, |row| row.agents.values().iter().collect()),
         flag("agents_overflow", rows, |row| row.agents.overflow),
-        list("sessions", rows, |row| &row.sessions.values),
+        list("sessions", rows, |row| row.sessions.values().iter().collect()),
         flag("sessions_overflow", rows, |row| row.sessions.overflow),
     ];
     DataFrame::new(rows.len(), columns)
@@ -233,11 +233,11 @@ fn times(table: &DataFrame, name: &str) -> Result<Vec<Option<Time>>, PolarsError
     Ok(column.iter().map(|value| value.map(Time::from_seconds)).collect())
 }
 
-fn lists(table: &DataFrame, name: &str) -> Result<Vec<BTreeSet<Str>>, PolarsError> {
+fn lists(table: &DataFrame, name: &str) -> Result<Vec<Vec<Str>>, PolarsError> {
     let column = table.column(name)?.list()?;
     (0..column.len())
         .map(|at| match column.get_as_series(at) {
-            None => Ok(BTreeSet::new()),
+            None => Ok(Vec::new()),
             Some(series) => Ok(series.str()?.iter().flatten().map(Str::from).collect()),
         })
         .collect()
@@ -249,7 +249,7 @@ fn bounded(table: &DataFrame, name: &str) -> Result<Vec<Bounded>, PolarsError> {
     Ok(values
         .into_iter()
         .zip(overflow)
-        .map(|(values, overflow)| Bounded { values, overflow })
+        .map(|(values, overflow)| Bounded::new(values, overflow))
         .collect())
 }
 
@@ -302,7 +302,7 @@ fn rows(table: &DataFrame, file: u32) -> Result<Vec<UsageRow>, PolarsError> {
             first_place: first[at].map(|_| Place::record(file, at as u64 + 1)),
             last_place: last[at].map(|_| Place::record(file, at as u64 + 1)),
             slots: slots[at].clone(),
-            regions: regions[at].clone(),
+            regions: regions[at].iter().cloned().collect(),
             networks: networks[at].clone(),
             agents: agents[at].clone(),
             sessions: sessions[at].clone(),

@@ -12,7 +12,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::usage::BOUNDED_CAP;
-use crate::model::{Bounded, Slot, Str, Time};
+use crate::model::{Slot, Str, Time};
 use crate::platform::events::{RawEvent, key_parts};
 
 /// Records in a batch.
@@ -191,16 +191,15 @@ impl Table {
         self.text.get(key.at..key.at + key.length as usize).unwrap_or(&[])
     }
 
-    /// Adds the values of a row's sets (networks, agents, sessions) to others.
-    pub(crate) fn add_sets(&self, row: u32, to: &mut [Bounded; 3]) {
+    /// Adds the values of a row's sets (networks, agents, sessions) to others, and whether there were more.
+    pub(crate) fn add_sets(&self, row: u32, to: &mut [(Vec<Str>, bool); 3]) {
         let Some(sets) = self.sets.get(row as usize) else {
             return;
         };
-        for (set, to) in sets.iter().zip(to) {
-            to.overflow |= set.overflow;
-            for value in set.values.iter().filter_map(|value| self.pool.get(*value)) {
-                to.insert(value.clone());
-            }
+        for (set, (values, overflow)) in sets.iter().zip(to) {
+            *overflow |= set.overflow;
+            let held = set.values.iter().filter_map(|value| self.pool.get(*value));
+            values.extend(held.cloned());
         }
     }
 

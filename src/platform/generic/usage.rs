@@ -289,7 +289,7 @@ fn apply(row: &mut UsageRow, event: Event<'_>) {
 }
 
 fn insert(set: &mut crate::model::Bounded, text: &str) {
-    if !set.values.contains(text) {
+    if !set.contains(text) {
         set.insert(text.into());
     }
 }

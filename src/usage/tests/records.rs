@@ -125,10 +125,10 @@ fn bounded_sets_keep_the_smallest_and_tell_of_more() {
         })
         .collect();
     let row = &read(text).rows[0].rows[0];
-    assert_eq!(row.networks.values.len(), crate::model::usage::BOUNDED_CAP);
-    assert_eq!(row.networks.values.first().map(|value| &**value), Some("10.0.0.00"));
+    assert_eq!(row.networks.values().len(), crate::model::usage::BOUNDED_CAP);
+    assert_eq!(row.networks.values().first().map(|value| &**value), Some("10.0.0.00"));
     assert!(row.networks.overflow);
-    assert_eq!((row.agents.values.len(), row.agents.overflow), (1, false));
+    assert_eq!((row.agents.values().len(), row.agents.overflow), (1, false));
 }
 
 #[test]

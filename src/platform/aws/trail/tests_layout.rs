@@ -146,7 +146,7 @@ fn athena_rows() {
     let rows = translated(&records[..1]).usage;
     assert_eq!((&*rows[0].identity, &*rows[0].action), (ROLE, "s3:GetBucketAcl"));
     assert_eq!(rows[0].scope.as_str(), "arn:aws:s3:::b");
-    assert!(rows[0].sessions.values.contains("a,b=c"));
+    assert!(rows[0].sessions.contains("a,b=c"));
     assert!(matches!(event(&records[1]).0, Sort::Reject(_)));
 }
 

@@ -14,7 +14,7 @@ fn trap_01_a_session_is_credited_to_its_role_with_path() {
     let call = json!({"eventSource": "ec2.amazonaws.com", "eventName": "DescribeInstances"});
     let out = translated(&[record(call.clone())]);
     assert_eq!(&*out.usage[0].identity, ROLE);
-    assert!(out.usage[0].sessions.values.contains("build-7"));
+    assert!(out.usage[0].sessions.contains("build-7"));
     // Without an issuer the session's ARN has no path: the name is enough if the logs show its path.
     let mut bare = record(call);
     bare["userIdentity"]["sessionContext"] = Value::Null;

@@ -36,7 +36,7 @@ fn every_format_yields_the_same_rows() {
         let wanted = [("x", "s:read", 3, Outcome::Allowed), ("y", "s:write", 1, Outcome::Allowed)];
         assert_eq!(rows, wanted, "{text}");
         assert_eq!(tables.usage[0].first, Time::parse("2026-03-01"), "{text}");
-        assert!(tables.usage[0].agents.values.contains("bot"));
+        assert!(tables.usage[0].agents.contains("bot"));
         let found = tables.usage.iter().map(|row| row.first_place.map(|place| place.at));
         for (at, line) in found.zip(lines) {
             assert!(matches!(at, Some(At::Line(found, _)) if found == line), "{at:?} {line}");

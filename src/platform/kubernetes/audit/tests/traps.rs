@@ -52,7 +52,7 @@ fn an_event_has_its_network_agent_and_pod() {
     let read = read_events(&[event(json!({}))]);
     let row = &read.out.usage[0];
     assert_eq!(read.lines(), [format!("{API} k8s:get:core/secrets shop/db x1")]);
-    let only = |set: &crate::model::Bounded| set.values.iter().next().unwrap().to_string();
+    let only = |set: &crate::model::Bounded| set.values().iter().next().unwrap().to_string();
     // Addresses before the last are what the client says.
     assert_eq!(only(&row.networks), "10.0.12.0/24");
     assert_eq!((only(&row.agents), only(&row.sessions)), ("api".into(), "api-7d9c-x2x".into()));
