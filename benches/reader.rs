@@ -28,7 +28,7 @@ use std::time::Instant;
 
 use authgap::platform::aws::trail::FORMAT;
 use authgap::platform::events::{
-    EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated,
+    EventFormat, Field, Layout, RawEvent, RawRow, Record, Sort, Translated,
 };
 use authgap::usage::{LogFile, LogResult, NoProgress, ReadOptions, read_logs};
 use measure::{cpu, median};
@@ -76,8 +76,8 @@ impl EventFormat for Scan {
         FORMAT.fields()
     }
 
-    fn event<'a>(&self, _: &str, fields: &dyn Fields<'a>, _event: &mut RawEvent) -> Sort {
-        let length: usize = (0..self.fields().len()).map(|field| fields.get(field).len()).sum();
+    fn event(&self, _: &str, record: &Record<'_>, _event: &mut RawEvent) -> Sort {
+        let length: usize = (0..self.fields().len()).map(|field| record.get(field).len()).sum();
         if length == 0 { Sort::Reject("empty") } else { Sort::Skip("scanned") }
     }
 

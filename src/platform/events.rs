@@ -56,35 +56,26 @@ pub struct UnwrapError {
 /// Fields that a format may want.
 pub const MAX_FIELDS: usize = 64;
 
-/// The fields of one record, in the order of [`EventFormat::fields`].
-pub trait Fields<'a> {
-    /// The field's bytes; empty if it is absent or null. [`Take::Text`] values are unescaped.
-    fn get(&self, field: usize) -> &'a [u8];
-
-    /// Writes the bytes of all fields. `out` comes empty in every place.
-    fn all(&self, out: &mut [&'a [u8]; MAX_FIELDS]) {
-        for (field, place) in out.iter_mut().enumerate() {
-            *place = self.get(field);
-        }
-    }
+/// The fields of one record, in the order of [`EventFormat::fields`]: where each is in a text.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    text: &'a [u8],
+    ranges: &'a [(u32, u32); MAX_FIELDS],
+    set: u64,
 }
 
-/// The fields of one record, at hand: most are asked for more than once.
-pub struct Record<'a>([&'a [u8]; MAX_FIELDS]);
-
 impl<'a> Record<'a> {
-    /// Takes all fields of a record.
-    #[inline(always)]
-    pub fn new(fields: &dyn Fields<'a>) -> Record<'a> {
-        let mut record = Record([&[]; MAX_FIELDS]);
-        fields.all(&mut record.0);
-        record
+    /// Fields in a text: their first byte and the byte behind their last one, and as bits which ones there are.
+    pub fn new(text: &'a [u8], ranges: &'a [(u32, u32); MAX_FIELDS], set: u64) -> Record<'a> {
+        Record { text, ranges, set }
     }
 
-    /// The field's bytes; empty if it is absent.
+    /// The field's bytes; empty if it is absent or null. [`Take::Text`] values are unescaped.
     #[inline(always)]
     pub fn get(&self, field: usize) -> &'a [u8] {
-        self.0.get(field).copied().unwrap_or_default()
+        let range = self.ranges.get(field).filter(|_| self.set >> (field & 63) & 1 != 0);
+        let (from, to) = range.copied().unwrap_or_default();
+        self.text.get(from as usize..to as usize).unwrap_or_default()
     }
 
     /// The inside of a raw string, escapes kept; empty if it is no string.
@@ -97,6 +88,11 @@ impl<'a> Record<'a> {
     #[inline(always)]
     pub fn first(&self, fields: &[usize]) -> &'a [u8] {
         fields.iter().map(|field| self.get(*field)).find(|value| !value.is_empty()).unwrap_or(&[])
+    }
+
+    /// The text that the fields are in, for [`RawEvent::parts_in`].
+    pub fn text(&self) -> &'a [u8] {
+        self.text
     }
 }
 
@@ -167,19 +163,26 @@ impl RawEvent {
 
     /// Adds parts to the key, as [`RawEvent::part`] does.
     pub fn parts(&mut self, parts: &[&[u8]]) {
-        for part in parts {
-            let part = part.get(..usize::from(u16::MAX)).unwrap_or(part);
-            let begin = self.length + 2;
-            let end = begin + part.len();
-            if self.key.len() < end {
-                self.key.resize(end * 2, 0);
-            }
-            let place = self.key.get_mut(self.length..end).unwrap_or_default();
-            let Some((length, place)) = place.split_first_chunk_mut::<2>() else { return };
-            *length = (part.len() as u16).to_le_bytes();
-            copy(place, part);
-            self.length = end;
+        self.parts_in(&[], parts);
+    }
+
+    /// Adds parts to the key, as [`RawEvent::part`] does; it is faster with those that lie in this text, of which
+    /// whole [`PIECE`]s can be copied, whatever their length.
+    pub fn parts_in(&mut self, text: &[u8], parts: &[&[u8]]) {
+        let cut = |part: &&[u8]| part.len().min(usize::from(u16::MAX));
+        let end = parts.iter().fold(self.length, |end, part| end + 2 + cut(part));
+        if self.key.len() < end + PIECE {
+            self.key.resize((end + PIECE) * 2, 0);
         }
+        let mut place = self.key.get_mut(self.length..).unwrap_or_default();
+        for part in parts {
+            let part = part.get(..cut(part)).unwrap_or_default();
+            let Some((length, behind)) = place.split_first_chunk_mut::<2>() else { return };
+            *length = (part.len() as u16).to_le_bytes();
+            copy(behind, part, text);
+            place = behind.get_mut(part.len()..).unwrap_or_default();
+        }
+        self.length = end;
     }
 
     /// The key's bytes.
@@ -188,27 +191,28 @@ impl RawEvent {
     }
 }
 
-/// Copies a text to a place of its length: most are short, and a call for each would cost more than they do.
+/// Bytes that are copied at once.
+const PIECE: usize = 32;
+
+/// Copies a part to the beginning of a place, which is longer by a piece. What lies in the text is copied in pieces,
+/// the last one with what stands behind the part: a copy by length would be a branch that nobody can foresee.
 #[inline]
-fn copy(to: &mut [u8], from: &[u8]) {
-    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
-        if let (Some(head), Some(tail)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
-            if let Some(to) = to.first_chunk_mut::<N>() {
-                *to = *head;
+fn copy(place: &mut [u8], part: &[u8], text: &[u8]) {
+    let from = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+    let mut done = 0;
+    while done < part.len() {
+        let piece = text.get(from.wrapping_add(done)..).and_then(<[u8]>::first_chunk::<PIECE>);
+        let to = place.get_mut(done..).and_then(<[u8]>::first_chunk_mut::<PIECE>);
+        let (Some(piece), Some(to)) = (piece, to) else {
+            match (place.get_mut(..part.len()), part) {
+                (Some([to]), [byte]) => *to = *byte,
+                (Some(place), _) => place.copy_from_slice(part),
+                (None, _) => {}
             }
-            if let Some(to) = to.last_chunk_mut::<N>() {
-                *to = *tail;
-            }
-        }
-    }
-    match from.len() {
-        0 => {}
-        1 => ends::<1>(to, from),
-        2..4 => ends::<2>(to, from),
-        4..8 => ends::<4>(to, from),
-        8..16 => ends::<8>(to, from),
-        16..=32 => ends::<16>(to, from),
-        _ => to.copy_from_slice(from),
+            return;
+        };
+        *to = *piece;
+        done += PIECE;
     }
 }
 
@@ -285,7 +289,7 @@ pub trait EventFormat: Sync {
     ///
     /// `context` is the name that the configuration or the path gives the place that the file is from
     /// ([`super::Document::context`]). What distinguishes identities must become part of the key.
-    fn event<'a>(&self, context: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort;
+    fn event(&self, context: &str, record: &Record<'_>, event: &mut RawEvent) -> Sort;
 
     /// Finds the records in a text whose layout is [`Layout::Unwrap`]: calls `each(record number, record bytes)`
     /// with numbers from 1, each record one JSON object.
@@ -324,6 +328,11 @@ mod tests {
         let read = key_parts(event.key());
         assert_eq!(read[0], b"first");
         assert_eq!(read[1..], parts);
+        // The same from within a text, up to its end.
+        let mut within = RawEvent::default();
+        within.part(b"first");
+        within.parts_in(&text, &parts);
+        assert_eq!(within.key(), event.key());
         event.clear();
         event.part(&[7; 70_000]);
         assert_eq!(key_parts(event.key()), [[7; 65_535].as_slice()]);

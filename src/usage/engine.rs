@@ -11,7 +11,7 @@ use super::walk::{PAD, Stop, Walker};
 use crate::evidence::Compression;
 use crate::model::Time;
 use crate::platform::REJECTS_KEPT;
-use crate::platform::events::{EventFormat, Fields, MAX_FIELDS, Sort};
+use crate::platform::events::{EventFormat, Sort};
 
 /// What one thread read of one file.
 #[derive(Debug)]
@@ -99,22 +99,6 @@ pub(crate) struct Day {
     pub(crate) last: Time,
 }
 
-/// The fields of a record in some text.
-struct View<'a> {
-    text: &'a [u8],
-    ranges: &'a Ranges,
-}
-
-impl<'a> Fields<'a> for View<'a> {
-    fn get(&self, field: usize) -> &'a [u8] {
-        self.ranges.of(self.text, field)
-    }
-
-    fn all(&self, out: &mut [&'a [u8]; MAX_FIELDS]) {
-        self.ranges.all(self.text, out);
-    }
-}
-
 /// Reads records.
 pub(crate) struct Engine<'a> {
     formats: &'a [&'a dyn EventFormat],
@@ -191,11 +175,11 @@ impl<'a> Engine<'a> {
     }
 
     fn emit(&mut self, text: &[u8], at: u64) {
-        let view = View { text, ranges: &self.ranges };
+        let record = self.ranges.record(text);
         let pending = &mut self.batch[self.filled];
         pending.event.clear();
         let sort =
-            self.formats[usize::from(self.format)].event(self.context, &view, &mut pending.event);
+            self.formats[usize::from(self.format)].event(self.context, &record, &mut pending.event);
         let time = match (sort, pending.event.time) {
             (Sort::Use, Some(time)) => time,
             (Sort::Use, None) => return self.count.reject(at, "no readable time".to_string()),

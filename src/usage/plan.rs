@@ -4,7 +4,7 @@
 //! take of the value, and which level to enter. Both readers, the fast one and its slow twin, follow the
 //! same tree; everything that is not in it is skipped.
 
-use crate::platform::events::{Field, MAX_FIELDS, Take};
+use crate::platform::events::{Field, MAX_FIELDS, Record, Take};
 
 /// No field is taken.
 pub(crate) const NO_FIELD: u8 = u8::MAX;
@@ -192,24 +192,9 @@ impl Ranges {
         self.frozen = before;
     }
 
-    /// The bytes of a field in its text; empty if it is absent.
+    /// The fields, which are in this text.
     #[inline]
-    pub(crate) fn of<'a>(&self, text: &'a [u8], field: usize) -> &'a [u8] {
-        if field >= MAX_FIELDS || self.set >> field & 1 == 0 {
-            return &[];
-        }
-        let (from, to) = self.at[field];
-        text.get(from as usize..to as usize).unwrap_or(&[])
-    }
-
-    /// The bytes of all fields that are present.
-    pub(crate) fn all<'a>(&self, text: &'a [u8], out: &mut [&'a [u8]; MAX_FIELDS]) {
-        let mut left = self.set;
-        while left != 0 {
-            let field = left.trailing_zeros() as usize & (MAX_FIELDS - 1);
-            let (from, to) = self.at[field];
-            out[field] = text.get(from as usize..to as usize).unwrap_or(&[]);
-            left &= left - 1;
-        }
+    pub(crate) fn record<'a>(&'a self, text: &'a [u8]) -> Record<'a> {
+        Record::new(text, &self.at, self.set)
     }
 }

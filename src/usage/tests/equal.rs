@@ -112,7 +112,7 @@ type Values = Vec<Vec<u8>>;
 fn values(ranges: &Ranges, text: &[u8]) -> Values {
     (0..FIELDS.len())
         .map(|field| {
-            let value = ranges.of(text, field);
+            let value = ranges.record(text).get(field);
             String::from_utf8_lossy(value).into_owned().into_bytes()
         })
         .collect()

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::model::At;
 use crate::platform::events::{
-    Field, Fields, Layout, RawEvent, Sort, Take, Translated, UnwrapError, key_parts,
+    Field, Layout, RawEvent, Record, Sort, Take, Translated, UnwrapError, key_parts,
 };
 
 /// Every kind of field: nested, in arrays, text, scalars, raw, below a raw one.
@@ -81,25 +81,25 @@ impl EventFormat for Small {
         quoted(text, each)
     }
 
-    fn event<'a>(&self, _: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
-        if fields.get(4) == b"skip" {
+    fn event(&self, _: &str, record: &Record<'_>, event: &mut RawEvent) -> Sort {
+        if record.get(4) == b"skip" {
             return Sort::Skip("told to skip");
         }
-        if fields.get(4) == b"reject" {
+        if record.get(4) == b"reject" {
             return Sort::Reject("told to reject");
         }
-        event.time = std::str::from_utf8(fields.get(0)).ok().and_then(Time::parse);
-        event.id = fields
+        event.time = std::str::from_utf8(record.get(0)).ok().and_then(Time::parse);
+        event.id = record
             .get(1)
             .iter()
             .fold(0u128, |id, byte| id.wrapping_mul(251).wrapping_add(u128::from(*byte)));
-        event.rank = u8::from(fields.get(7) == b"1");
+        event.rank = u8::from(record.get(7) == b"1");
         for part in 2..10 {
-            event.part(fields.get(part));
+            event.part(record.get(part));
         }
-        event.network.extend_from_slice(fields.get(10));
-        event.agent.extend_from_slice(fields.get(11));
-        event.session.extend_from_slice(fields.get(3));
+        event.network.extend_from_slice(record.get(10));
+        event.agent.extend_from_slice(record.get(11));
+        event.session.extend_from_slice(record.get(3));
         Sort::Use
     }
 

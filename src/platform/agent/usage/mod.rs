@@ -41,7 +41,7 @@ use std::sync::Arc;
 use crate::model::{Settings, Time};
 use crate::platform::Kind;
 use crate::platform::events::{
-    EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated, UnwrapError,
+    EventFormat, Field, Layout, RawEvent, RawRow, Record, Sort, Translated, UnwrapError,
 };
 
 use self::call::{FIELDS, Out, at};
@@ -95,8 +95,8 @@ impl EventFormat for Log {
         Ok(())
     }
 
-    fn event<'a>(&self, _: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
-        let get = |field: usize| fields.get(field);
+    fn event(&self, _: &str, record: &Record<'_>, event: &mut RawEvent) -> Sort {
+        let get = |field: usize| record.get(field);
         match get(at::KIND) {
             b"call" | b"grant" => {}
             b"skip" => return Sort::Skip(known(call::SKIPS, get(at::DETAIL))),

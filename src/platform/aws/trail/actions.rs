@@ -150,10 +150,13 @@ fn needed(action: &str, inferred: bool, certain: bool) -> Needed {
     Needed { action, inferred, certain, unmapped: !known, resource: None, on_source: false }
 }
 
+/// The event source that several services share; the record says which one it is.
+pub(super) const SHARED_SOURCE: &[u8] = b"autoscaling.amazonaws.com";
+
 fn general(source: &str, event: &str, key: &Key<'_>) -> Needed {
     // Three services share the source; the record says which one (fact file, event_sources).
     let service = key.get(Part::Service);
-    if source == "autoscaling.amazonaws.com"
+    if source.as_bytes() == SHARED_SOURCE
         && matches!(service, "application-autoscaling" | "autoscaling-plans")
     {
         let other = needed(&format!("{service}:{event}"), false, true);

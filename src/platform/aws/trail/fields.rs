@@ -1,8 +1,8 @@
 //! The fields of a CloudTrail record that are read, and their positions.
 //!
 //! Names: CloudTrail User Guide, "CloudTrail record contents" and "userIdentity element"; members of
-//! `requestParameters` are the API's with the first letter lowered. `requestParameters` and `resources` are
-//! taken raw as well, because lists and rarer members are looked up only for the calls that have them.
+//! `requestParameters` are the API's with the first letter lowered. Objects are taken raw as well, or only so, where
+//! lists and rarer members are looked up only for the calls that have them.
 
 pub(super) use crate::platform::events::Record;
 use crate::platform::events::fields;
@@ -27,8 +27,8 @@ fields! {
     MANAGEMENT_EVENT: Scalar ["managementEvent"];
     READ_ONLY: Scalar ["readOnly"];
     RECIPIENT_ACCOUNT: Scalar ["recipientAccountId"];
-    SERVICE: Text ["additionalEventData", "service"];
-    CONSOLE_LOGIN: Text ["responseElements", "ConsoleLogin"];
+    ADDITIONAL: Raw ["additionalEventData"];
+    RESPONSE: Raw ["responseElements"];
     CONSOLE_SESSION: Scalar ["sessionCredentialFromConsole"];
     /// Only in digest files.
     DIGEST_START: Scalar ["digestStartTime"];

@@ -5,7 +5,8 @@
 
 use crate::platform::events::key_parts;
 
-/// Position of a part in the key.
+/// Position of a part in the key. What most records do not have comes last: a key ends with its last part that is not
+/// empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Part {
@@ -18,20 +19,22 @@ pub enum Part {
     UniqueId,
     /// `userIdentity.accountId`.
     Account,
-    /// `userIdentity.userName`, only where no ARN names the identity, and the subject of a web identity.
-    UserName,
-    /// `userIdentity.identityProvider`, or what `principalId` says of it.
-    Provider,
-    /// `userIdentity.invokedBy`.
-    InvokedBy,
+    /// `recipientAccountId`, else the caller's account.
+    Recipient,
     /// `eventSource`.
     Source,
     /// `eventName`.
     Event,
     /// `awsRegion`.
     Region,
-    /// `recipientAccountId`, else the caller's account.
-    Recipient,
+    /// `t` for reads, `f` for changes, empty if not stated.
+    ReadOnly,
+    /// `Management`, `Data` or `NetworkActivity`; derived where the record does not say.
+    Category,
+    /// Resources: lines of a letter for the kind and the raw value, see [`super::scope`].
+    Scope,
+    /// For data events the resource type, `AWS::S3::Object`.
+    ResourceType,
     /// `errorCode`; `(console login failed)` for a failed sign-in, `(message only)` for a message without code.
     Error,
     /// What the message adds to the code, see [`super::outcome::detail`].
@@ -40,24 +43,22 @@ pub enum Part {
     DeniedAction,
     /// The resource that the message of a denied call names.
     DeniedResource,
-    /// `t` for reads, `f` for changes, empty if not stated.
-    ReadOnly,
-    /// `Management`, `Data` or `NetworkActivity`; derived where the record does not say.
-    Category,
-    /// For data events the resource type, `AWS::S3::Object`.
-    ResourceType,
-    /// Resources: lines of a letter for the kind and the raw value, see [`super::scope`].
-    Scope,
-    /// Source of a copy, in the same form.
-    Second,
     /// Letters for features of the request that need more permissions, see [`super::scope::flags`].
     Flags,
-    /// `additionalEventData.service`.
+    /// `userIdentity.invokedBy`.
+    InvokedBy,
+    /// `onBehalfOf.userId`, else `sessionContext.sourceIdentity`, else the workload in `inScopeOf.sourceArn`.
+    OnBehalfOf,
+    /// `userIdentity.userName`, only where no ARN names the identity, and the subject of a web identity.
+    UserName,
+    /// `userIdentity.identityProvider`, or what `principalId` says of it.
+    Provider,
+    /// Source of a copy, in the form of [`Part::Scope`].
+    Second,
+    /// `additionalEventData.service`, for the event source that several services share.
     Service,
     /// Roles that the request passes: lines `KIND\tVALUE`.
     PassRole,
-    /// `onBehalfOf.userId`, else `sessionContext.sourceIdentity`, else the workload in `inScopeOf.sourceArn`.
-    OnBehalfOf,
     /// `c` for a session that the console made.
     Console,
 }

@@ -42,7 +42,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::Time;
 use crate::platform::events::{
-    EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated, UnwrapError,
+    EventFormat, Field, Layout, RawEvent, RawRow, Sort, Translated, UnwrapError, inside,
 };
 
 use crate::platform::json;
@@ -88,8 +88,7 @@ impl EventFormat for CloudTrail {
         layout::unwrap(text, each)
     }
 
-    fn event<'a>(&self, _: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
-        let fields = &Record::new(fields);
+    fn event(&self, _: &str, fields: &Record<'_>, event: &mut RawEvent) -> Sort {
         if let Some(sort) = left_out(fields) {
             return sort;
         }
@@ -155,30 +154,45 @@ fn time(text: &[u8]) -> Option<Time> {
 
 type Civil = ((i64, u32, u32), (u32, u32, u32));
 
+/// What stands where in `YYYY-MM-DDTHH:MM:SSZ`, zeros for digits.
+const ZEROS: [u64; 3] = words(b"0000-00-00T00:00:00Z\0\0\0\0");
+
+/// What can be added at each place before the highest bit shows that it was more than it may be.
+const SPARE: [u64; 3] = {
+    let mut spare = *b"0000-00-00T00:00:00Z\0\0\0\0";
+    let mut at = 0;
+    while at < spare.len() {
+        spare[at] = if spare[at] == b'0' { 0x7f - 9 } else { 0x7f };
+        at += 1;
+    }
+    words(&spare)
+};
+
+const fn words(bytes: &[u8; 24]) -> [u64; 3] {
+    let (words, _) = bytes.as_chunks::<8>();
+    [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]), u64::from_le_bytes(words[2])]
+}
+
 /// The numbers of `YYYY-MM-DDTHH:MM:SSZ`; `None` for any other form. Eight bytes a step.
 fn common_time(text: &[u8; 20]) -> Option<Civil> {
-    const ZEROS: &[u8; 24] = b"0000-00-00T00:00:00Z\0\0\0\0";
     let mut padded = [0; 24];
     padded[..20].copy_from_slice(text);
-    let mut pairs = [[0; 8]; 3];
+    let mut pairs = words(&padded);
     let mut wrong = 0;
-    let words = padded.as_chunks::<8>().0.iter().zip(ZEROS.as_chunks::<8>().0);
-    for (pair, (word, zeros)) in pairs.iter_mut().zip(words) {
+    for (pair, (zeros, spare)) in pairs.iter_mut().zip(ZEROS.into_iter().zip(SPARE)) {
         // Digits become their values; all else becomes zero where it is as it has to be.
-        let digits = u64::from_le_bytes(*word) ^ u64::from_le_bytes(*zeros);
-        // The highest bit of each byte shows whether it is more than it may be.
-        let spare = zeros.map(|zero| if zero == b'0' { 0x7f - 9 } else { 0x7f });
+        let digits = *pair ^ zeros;
         let low = digits & !HIGH_BITS;
-        wrong |= (digits | low.wrapping_add(u64::from_le_bytes(spare))) & HIGH_BITS;
+        wrong |= (digits | low.wrapping_add(spare)) & HIGH_BITS;
         // At each place ten times the digit there and the next one: no byte grows beyond 99.
-        *pair = low.wrapping_mul(10).wrapping_add(low >> 8).to_le_bytes();
+        *pair = low.wrapping_mul(10).wrapping_add(low >> 8);
     }
     if wrong != 0 {
         return None;
     }
-    let [first, second, third] = pairs.map(|pair| pair.map(u32::from));
-    let date = (i64::from(first[0] * 100 + first[2]), first[5], second[0]);
-    Some((date, (second[3], second[6], third[1])))
+    let at = |word: usize, byte: u32| (pairs[word] >> (8 * byte)) as u32 & 0xff;
+    let date = (i64::from(at(0, 0) * 100 + at(0, 2)), at(0, 5), at(1, 0));
+    Some((date, (at(1, 3), at(1, 6), at(2, 1))))
 }
 
 /// The highest bit of each byte.
@@ -198,38 +212,39 @@ fn id<'a>(fields: &Record<'a>) -> u128 {
     })
 }
 
-/// Values of hexadecimal digits; 16 for any other byte.
-static HEX: [u8; 256] = {
-    let mut table = [16; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        let letters = (b"0123456789abcdef", b"0123456789ABCDEF");
-        table[letters.0[digit] as usize] = digit as u8;
-        table[letters.1[digit] as usize] = digit as u8;
-        digit += 1;
-    }
-    table
-};
-
+/// A GUID in its usual form, 8-4-4-4-12 hexadecimal digits; `None` for any other text, and for the one of zeros.
 fn guid(text: &[u8]) -> Option<u128> {
-    if text.len() != 36 {
+    let text = <&[u8; 36]>::try_from(text).ok()?;
+    let digits = |from: usize, then: usize| {
+        let mut word = [0; 8];
+        word[..4].copy_from_slice(&text[from..from + 4]);
+        word[4..].copy_from_slice(&text[then..then + 4]);
+        hexadecimal(u64::from_be_bytes(word)).map(u128::from)
+    };
+    let (a, b, c, d) = (digits(0, 4)?, digits(9, 14)?, digits(19, 24)?, digits(28, 32)?);
+    let value = a << 96 | b << 64 | c << 32 | d;
+    let has_hyphens = [text[8], text[13], text[18], text[23]] == *b"----";
+    (has_hyphens && value != 0).then_some(value)
+}
+
+/// The number that eight hexadecimal digits write, all at once; `None` for anything else. The first digit is the
+/// highest byte.
+fn hexadecimal(digits: u64) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Digits have this bit, letters get it and become small.
+    let small = digits | (ONES * 0x20);
+    let is_letter = small >> 6 & ONES;
+    let values = (small & (ONES * 0x0f)) + is_letter * 9;
+    // Written again, they have to be what was read: 10 to 15 as letters, which lie 39 behind the digits.
+    let ten = (values + ONES * 6) >> 4 & ONES;
+    let again = values + ONES * u64::from(b'0') + ten * 39;
+    let is_printed = (digits >> 5 | digits >> 6) & ONES;
+    if again != small || values & (ONES * 0xf0) != 0 || is_printed != ONES {
         return None;
     }
-    // Where four digits stand in a row; hyphens stand between some of them.
-    const GROUPS: [usize; 8] = [0, 4, 9, 14, 19, 24, 28, 32];
-    let has_hyphens = [8, 13, 18, 23].iter().all(|place| text.get(*place) == Some(&b'-'));
-    let (mut bad, mut value) = (0, 0_u128);
-    for half in GROUPS.chunks(4) {
-        let mut low = 0_u64;
-        for digits in half.iter().filter_map(|place| text.get(*place..place + 4)) {
-            for digit in digits.iter().map(|byte| HEX[usize::from(*byte)]) {
-                bad |= digit;
-                low = low << 4 | u64::from(digit & 0xf);
-            }
-        }
-        value = value << 64 | u128::from(low);
-    }
-    (has_hyphens && bad < 16 && value != 0).then_some(value)
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) & 0xffff_ffff)
 }
 
 /// Fills the key's parts. The three buffers of the event's sets serve as scratch space, so that nothing is
@@ -247,7 +262,9 @@ fn write_key<'a>(fields: &Record<'a>, event: &mut RawEvent) {
     set(Part::Source, source);
     set(Part::Event, name);
     set(Part::Region, get(f::REGION));
-    set(Part::Service, get(f::SERVICE));
+    if source == actions::SHARED_SOURCE {
+        set(Part::Service, member(get(f::ADDITIONAL), "service"));
+    }
     set_outcome(fields, &mut set);
     set_class(fields, &mut set);
     pick::resources(fields, service, &mut Found::new(&mut scopes));
@@ -267,12 +284,14 @@ fn write_key<'a>(fields: &Record<'a>, event: &mut RawEvent) {
     parts[Part::Second as usize] = &second;
     parts[Part::PassRole as usize] = &passed;
     parts[Part::Flags as usize] = letters.get(..flags).unwrap_or_default();
+    let count = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+    let parts = parts.get_mut(..count).unwrap_or_default();
     for (part, most) in parts.iter_mut().zip(key::MOST) {
         if part.len() > most {
             *part = part.get(..most).unwrap_or_default();
         }
     }
-    event.parts(&parts);
+    event.parts_in(fields.text(), parts);
     for buffer in [&mut scopes, &mut second, &mut passed] {
         buffer.clear();
     }
@@ -355,10 +374,17 @@ fn workload(arn: &[u8]) -> &[u8] {
     arn.get(..end).unwrap_or(arn)
 }
 
+/// The inside of a string member of a raw object; empty if there is none.
+fn member<'a>(object: &'a [u8], key: &str) -> &'a [u8] {
+    json::member(object, key).map(inside).unwrap_or_default()
+}
+
 fn set_outcome<'a>(fields: &Record<'a>, set: &mut impl FnMut(Part, &'a [u8])) {
     let (code, message) = (fields.get(f::ERROR_CODE), fields.get(f::ERROR_MESSAGE));
     if code.is_empty() {
-        if fields.get(f::CONSOLE_LOGIN) == b"Failure" {
+        if fields.get(f::EVENT_NAME) == b"ConsoleLogin"
+            && member(fields.get(f::RESPONSE), "ConsoleLogin") == b"Failure"
+        {
             set(Part::Error, outcome::CONSOLE_FAILED.as_bytes());
             return;
         }
@@ -410,18 +436,15 @@ fn network(address: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(b"0/24");
         return;
     }
-    let text = std::str::from_utf8(address).unwrap_or_default();
-    match text.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(ip)) => {
-            let [a, b, c, _] = ip.octets();
-            // Writing to a vector does not fail.
-            let _ = write!(out, "{a}.{b}.{c}.0/24");
-        }
-        Ok(std::net::IpAddr::V6(ip)) => {
+    // Anything else is a service's name, mostly.
+    let text = std::str::from_utf8(address).ok().filter(|text| text.contains(':'));
+    match text.and_then(|text| text.parse::<std::net::Ipv6Addr>().ok()) {
+        Some(ip) => {
             let [a, b, c, ..] = ip.segments();
+            // Writing to a vector does not fail.
             let _ = write!(out, "{a:x}:{b:x}:{c:x}::/48");
         }
-        Err(_) => out.extend_from_slice(address.get(..address.len().min(256)).unwrap_or_default()),
+        None => out.extend_from_slice(address.get(..address.len().min(256)).unwrap_or_default()),
     }
 }
 

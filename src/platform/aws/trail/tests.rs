@@ -11,14 +11,17 @@ use super::outcome::meaning;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::model::{Bounded, Outcome, Place, UsageRow};
-use crate::platform::events::{EventFormat, Fields, RawEvent, RawRow, Sort, Take, Translated};
+use crate::platform::events::{EventFormat, MAX_FIELDS, RawEvent, RawRow, Sort, Take, Translated};
 
-/// The fields of one record.
-pub(super) struct Extracted(Vec<Vec<u8>>);
+/// The fields of one record, one after the other.
+pub(super) struct Extracted {
+    text: Vec<u8>,
+    ranges: [(u32, u32); MAX_FIELDS],
+}
 
-impl<'a> Fields<'a> for &'a Extracted {
-    fn get(&self, field: usize) -> &'a [u8] {
-        self.0.get(field).map_or(&[], Vec::as_slice)
+impl Extracted {
+    pub(super) fn record(&self) -> Record<'_> {
+        Record::new(&self.text, &self.ranges, u64::MAX)
     }
 }
 
@@ -34,13 +37,19 @@ pub(super) fn extract(record: &Value) -> Extracted {
             (_, Some(value)) => value.to_string().into_bytes(),
         }
     };
-    Extracted(FORMAT.fields().iter().map(one).collect())
+    let mut extracted = Extracted { text: Vec::new(), ranges: [(0, 0); MAX_FIELDS] };
+    for (field, range) in FORMAT.fields().iter().zip(&mut extracted.ranges) {
+        let from = extracted.text.len() as u32;
+        extracted.text.extend(one(field));
+        *range = (from, extracted.text.len() as u32);
+    }
+    extracted
 }
 
 pub(super) fn event(record: &Value) -> (Sort, RawEvent) {
     let fields = extract(record);
     let mut event = RawEvent::default();
-    let sort = FORMAT.event("", &&fields, &mut event);
+    let sort = FORMAT.event("", &fields.record(), &mut event);
     (sort, event)
 }
 
@@ -244,7 +253,7 @@ fn invictus_maps_whole_and_credits_the_attack_roles() {
         .iter()
         .filter(|row| row.identity.ends_with("ec2-steal-credentials-role"))
         .filter(|row| !row.action.starts_with("no-permission:"))
-        .flat_map(|row| row.sessions.values.iter().map(|name| &**name))
+        .flat_map(|row| row.sessions.values().iter().map(|name| &**name))
         .collect();
     assert!(session.contains(&"i-0dbc91f429e48eeed"));
     assert!(
@@ -297,10 +306,10 @@ fn cloud_snitch_truths() {
     };
     let instance = rows("arn:aws:iam::222222222222:role/ecs-cluster-instance");
     assert_eq!(&*instance[0].action, "ssm:UpdateInstanceInformation");
-    assert!(instance[0].sessions.values.contains("i-06125b883c50e9d63"));
+    assert!(instance[0].sessions.contains("i-06125b883c50e9d63"));
     let lambda = rows("arn:aws:iam::222222222222:role/my-LambdaFunctionRole-54321GFDSX");
     assert_eq!(&*lambda[0].action, "kms:Decrypt");
-    assert!(lambda[0].sessions.values.contains("my-LambdaFunction-12345XSDFG"));
+    assert!(lambda[0].sessions.contains("my-LambdaFunction-12345XSDFG"));
     let honeycomb = rows("arn:aws:iam::222222222222:role/Honeycomb-Logs-LogStreamRole-1234567890a");
     assert_eq!(&*honeycomb[0].action, "no-permission:AssumeRole");
     assert_eq!(honeycomb[0].via.as_deref(), Some("logs.amazonaws.com"));
@@ -414,6 +423,20 @@ fn the_short_ways_agree_with_the_standard_library() {
         ["8b2d0b3e-9c7d-4e0f-a1b2-0123456789ag", "8b2d0b3e-9c7d-4e0f-a1b2-0123456789a", &plain]
     {
         assert_eq!(super::guid(wrong.as_bytes()), None, "{wrong}");
+    }
+    // Each byte in each place, as the standard parser has it.
+    for place in 0..id.len() {
+        for byte in 0..=u8::MAX {
+            let mut text = id.as_bytes().to_vec();
+            text[place] = byte;
+            let hyphens = id.bytes().zip(&text).all(|(was, is)| (was == b'-') == (*is == b'-'));
+            let digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'-').collect();
+            let is_hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
+            let number = String::from_utf8(digits).ok();
+            let number = number.and_then(|digits| u128::from_str_radix(&digits, 16).ok());
+            let expected = number.filter(|_| hyphens && is_hexadecimal);
+            assert_eq!(super::guid(&text), expected, "{place} {byte}");
+        }
     }
     assert_eq!(super::guid(b"8b2d0b3e-9c7d-4e0f-a1b2--123456789ab"), None);
 }

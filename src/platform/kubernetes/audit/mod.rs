@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use crate::platform::Kind;
 use crate::platform::events::{
-    EventFormat, Field, Fields, Layout, RawEvent, RawRow, Sort, Translated, UnwrapError,
+    EventFormat, Field, Layout, RawEvent, RawRow, Sort, Translated, UnwrapError,
 };
 use crate::platform::kubernetes::kinds;
 
@@ -105,8 +105,7 @@ impl EventFormat for AuditLog {
         wrapped::unwrap(text, each)
     }
 
-    fn event<'a>(&self, context: &str, fields: &dyn Fields<'a>, event: &mut RawEvent) -> Sort {
-        let record = &Record::new(fields);
+    fn event(&self, context: &str, record: &Record<'_>, event: &mut RawEvent) -> Sort {
         if !record.get(f::ENVELOPE_SKIP).is_empty() {
             return Sort::Skip("entries of other logs in the same export");
         }
