@@ -12,6 +12,7 @@ mod can;
 mod catalog;
 mod check;
 mod clock;
+mod demo;
 mod dev;
 mod diff;
 mod evidence;
@@ -71,6 +72,8 @@ enum Command {
     Evidence(evidence::Args),
     /// The action catalogues: version, date, look-ups
     Catalog(catalog::Args),
+    /// Write the evidence of an invented company, and analyse it
+    Demo(demo::Args),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -175,6 +178,7 @@ pub fn main() -> ExitCode {
         Command::Usage(args) => usage::run(&args, global),
         Command::Evidence(args) => evidence::run(&args),
         Command::Catalog(args) => catalog::run(&args),
+        Command::Demo(args) => demo::run(&args, global),
         Command::Completions { shell } => output::to_stdout(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "authgap", out);
             Ok(())

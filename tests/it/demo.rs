@@ -257,6 +257,20 @@ fn every_format_and_table_of_the_demo() {
 }
 
 #[test]
+fn the_program_carries_the_demo() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("demo");
+    let folder = folder.to_str().expect("a path");
+    let demo = authgap(&["demo", folder, "-q"]);
+    let again = authgap(&["analyze", folder, "-q"]);
+    assert_eq!((demo.status, demo.stdout.as_str()), (0, again.stdout.as_str()));
+    std::fs::write(root.path().join("demo").join("mine.txt"), "mine").expect("written");
+    let refused = authgap(&["demo", folder]);
+    assert_eq!((refused.status, refused.stdout.as_str()), (2, ""));
+    assert!(refused.stderr.contains("mine.txt"), "{}", refused.stderr);
+}
+
+#[test]
 fn the_readme_shows_what_the_program_prints() {
     let readme =
         std::fs::read_to_string(crate::common::root().join("README.md")).expect("the README");
