@@ -211,6 +211,29 @@ mod tests {
         }
 
         #[test]
+        fn escapes_in_strings_are_passed(
+            words in proptest::collection::vec("[a-z{},\\[\\]]{0,70}", 0..20),
+            slashes in proptest::collection::vec(0_usize..5, 20),
+            tail in 0_usize..100,
+        ) {
+            let mut text = Vec::new();
+            for (word, slashes) in words.iter().zip(&slashes) {
+                // An odd number escapes the quote, which the next one ends.
+                let slashes = "\\".repeat(*slashes);
+                let more = if slashes.len() % 2 == 1 { "}\"" } else { "" };
+                text.extend_from_slice(format!("[\"{word}{slashes}\"{more}],").as_bytes());
+            }
+            let end = text.len() + 1;
+            text.push(b'}');
+            text.resize(end + tail, b' ');
+            prop_assert_eq!(by_bytes(&text, 0, 3), End::At(end));
+            prop_assert_eq!(container_end(&text, 0, 3), End::At(end));
+            if let Some(wide) = wide() {
+                prop_assert_eq!(wide.container_end(&text, 0, 3), End::At(end));
+            }
+        }
+
+        #[test]
         fn long_containers_without_escapes_end_where_bytes_say(
             words in proptest::collection::vec("[a-z{},\\[\\]]{0,70}", 0..20),
             tail in 0_usize..100,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use fearless_simd::prelude::*;
 use fearless_simd::x86::{Avx2, Sse2};
-use fearless_simd::{Level, mask8x32, u8x32};
+use fearless_simd::{Level, u8x32, u8x64};
 use memchr::memchr2;
 
 use super::{End, Inside, Step, string_end};
@@ -39,11 +39,11 @@ impl<S: Simd> Step for S {
 
     #[inline(always)]
     fn string_stop(self, text: &[u8], at: usize) -> Option<usize> {
-        let (quote, slash) = (u8x32::splat(self, b'"'), u8x32::splat(self, b'\\'));
+        let (quote, slash) = (u8x64::splat(self, b'"'), u8x64::splat(self, b'\\'));
         let mut at = at;
         while let Some(block) = text.get(at..)?.first_chunk::<64>() {
-            let marks =
-                bits(halves(self, block), |bytes| bytes.simd_eq(quote) | bytes.simd_eq(slash));
+            let block = u8x64::simd_from(self, *block);
+            let marks = (block.simd_eq(quote) | block.simd_eq(slash)).to_bitmask();
             if marks != 0 {
                 return Some(at + marks.trailing_zeros() as usize);
             }
@@ -60,20 +60,6 @@ impl<S: Simd> Step for S {
     }
 }
 
-#[inline(always)]
-fn halves<S: Simd>(simd: S, block: &[u8; 64]) -> [u8x32<S>; 2] {
-    let (first, second) = (block.first_chunk::<32>(), block.last_chunk::<32>());
-    let load = |half: Option<&[u8; 32]>| u8x32::simd_from(simd, *half.unwrap_or(&[0; 32]));
-    [load(first), load(second)]
-}
-
-/// One bit for each byte that is so, the first byte's the lowest.
-#[inline(always)]
-fn bits<S: Simd>(halves: [u8x32<S>; 2], is: impl Fn(u8x32<S>) -> mask8x32<S>) -> u64 {
-    let [first, second] = halves;
-    is(first).to_bitmask() | is(second).to_bitmask() << 32
-}
-
 /// Whether each byte lies in a string, given the quotes: each bit becomes whether an odd number of quotes
 /// stands at or before it.
 #[inline(always)]
@@ -86,43 +72,81 @@ fn within(quotes: u64) -> u64 {
 }
 
 /// 64 bytes at once: of each the quotes and brackets as bits, so that brackets in strings go out without looking for
-/// where each string ends. Where there is a backslash, and near the end of the text, bytes are looked at one by one.
+/// where each string ends. Where a backslash is outside of strings, and near the end of the text, bytes are looked at
+/// one by one.
 #[inline(always)]
 fn container_end<S: Simd>(simd: S, text: &[u8], at: usize, most: u32) -> End {
-    let splat = |byte| u8x32::splat(simd, byte);
+    let splat = |byte| u8x64::splat(simd, byte);
     // With this bit set, brackets and braces are the same, and nothing else becomes one of them.
     let (quote, slash, fold) = (splat(b'"'), splat(b'\\'), splat(0x20));
     let (opening, closing) = (splat(b'{'), splat(b'}'));
     let mut inside = Inside { at, open: 1 };
-    // All bits if the block begins in a string.
-    let mut in_string = 0_u64;
-    loop {
-        let block = text.get(inside.at..).and_then(|text| text.first_chunk::<64>());
-        let block = block.map(|block| halves(simd, block));
-        let Some(block) = block.filter(|block| bits(*block, |bytes| bytes.simd_eq(slash)) == 0)
-        else {
-            let limit = inside.at.saturating_add(64);
-            if in_string != 0 {
-                let Some(after) = string_end(text, inside.at) else { return End::Beyond };
-                (inside.at, in_string) = (after, 0);
+    // All bits if the block begins in a string, and one if its first byte is escaped.
+    let (mut in_string, mut is_escaped) = (0_u64, 0_u64);
+    while let Some(block) = text.get(inside.at..).and_then(|text| text.first_chunk::<64>()) {
+        let block = u8x64::simd_from(simd, *block);
+        let slashes = block.simd_eq(slash).to_bitmask();
+        let mut quotes = block.simd_eq(quote).to_bitmask();
+        let mut is_next_escaped = 0;
+        if slashes | is_escaped != 0 {
+            let escaped;
+            (escaped, is_next_escaped) = escapes(slashes, is_escaped);
+            quotes &= !escaped;
+        }
+        let strings = within(quotes) ^ in_string;
+        if slashes & !strings != 0 {
+            let limit = inside.at + 64;
+            if let Some(end) = inside.bytes(text, in_string, is_escaped, limit, most) {
+                return end;
             }
-            match inside.pass(text, limit, most) {
-                Some(end) => return end,
-                None => continue,
-            }
-        };
-        let strings = within(bits(block, |bytes| bytes.simd_eq(quote))) ^ in_string;
-        let opens = bits(block, |bytes| (bytes | fold).simd_eq(opening)) & !strings;
-        let closes = bits(block, |bytes| (bytes | fold).simd_eq(closing)) & !strings;
+            (in_string, is_escaped) = (0, 0);
+            continue;
+        }
+        let opens = (block | fold).simd_eq(opening).to_bitmask() & !strings;
+        let closes = (block | fold).simd_eq(closing).to_bitmask() & !strings;
         if let Some(end) = inside.brackets(opens, closes, most) {
             return end;
         }
-        in_string = 0_u64.wrapping_sub(strings >> 63);
+        (in_string, is_escaped) = (0_u64.wrapping_sub(strings >> 63), is_next_escaped);
         inside.at += 64;
     }
+    inside.bytes(text, in_string, is_escaped, usize::MAX, most).unwrap_or(End::Beyond)
+}
+
+/// Which bytes come behind a backslash that is none of them itself, and whether the first byte behind the block does.
+#[inline(always)]
+fn escapes(slashes: u64, first: u64) -> (u64, u64) {
+    let (mut left, mut escaped, mut is_next) = (slashes & !first, first, 0);
+    while left != 0 {
+        let slash = left & left.wrapping_neg();
+        let next = slash << 1;
+        escaped |= next;
+        is_next = u64::from(next == 0);
+        left &= !(slash | next);
+    }
+    (escaped, is_next)
 }
 
 impl Inside {
+    /// [`Inside::pass`] from a place that may be in a string, or behind a backslash in it.
+    #[cold]
+    fn bytes(
+        &mut self,
+        text: &[u8],
+        in_string: u64,
+        is_escaped: u64,
+        limit: usize,
+        most: u32,
+    ) -> Option<End> {
+        if in_string != 0 {
+            match string_end(text, self.at + is_escaped as usize) {
+                Some(after) => self.at = after,
+                None => return Some(End::Beyond),
+            }
+        }
+        self.pass(text, limit, most)
+    }
+
     /// Takes the brackets of the block that begins here.
     #[inline(always)]
     fn brackets(&mut self, opens: u64, closes: u64, most: u32) -> Option<End> {
