@@ -113,14 +113,15 @@ pub(super) struct Passed {
     pub(super) path: String,
     /// `role`, `role-name` or `instance-profile`.
     pub(super) kind: String,
+    /// The length of the path's first key.
+    #[serde(skip)]
+    first: usize,
 }
 
 impl Passed {
     /// The first key of the path.
     pub(super) fn first_key(&self) -> &[u8] {
-        let path = self.path.as_bytes();
-        let end = memchr::memchr2(b'.', b'[', path).unwrap_or(path.len());
-        path.get(..end).unwrap_or_default()
+        self.path.as_bytes().get(..self.first).unwrap_or_default()
     }
 }
 
@@ -176,7 +177,8 @@ impl Facts {
             }
         }
         if let Ok(file) = serde_json::from_str::<PassFile>(PASS_ROLE) {
-            for row in file.passrole {
+            for mut row in file.passrole {
+                row.first = row.path.find(['.', '[']).unwrap_or(row.path.len());
                 let pair = Pair(row.event_source.clone(), row.event_name.clone());
                 facts.passed.entry(pair).or_default().push(row);
             }

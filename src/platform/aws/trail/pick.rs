@@ -491,10 +491,12 @@ fn may_tag(event: &[u8]) -> bool {
 /// Whether the request holds tags for what it makes: `tags`, `tagsList`, EC2's `tagSpecificationSet`, at the top
 /// or within the `…Request` member of newer EC2 calls.
 fn has_tags<'a>(fields: &Record<'a>) -> bool {
+    const NAMES: [&str; 5] = ["tags", "tag", "tagList", "tagsList", "tagSet"];
+    const SPECIFICATION: &[u8] = b"tagSpecification";
     let is_tags = |key: &[u8], value: &[u8]| {
-        let key = key.to_ascii_lowercase();
-        let names_tags = matches!(&*key, b"tags" | b"tag" | b"taglist" | b"tagslist" | b"tagset")
-            || key.starts_with(b"tagspecification");
+        let head = key.get(..SPECIFICATION.len()).unwrap_or_default();
+        let names_tags = NAMES.iter().any(|name| key.eq_ignore_ascii_case(name.as_bytes()))
+            || head.eq_ignore_ascii_case(SPECIFICATION);
         names_tags && matches!(value.first(), Some(b'{' | b'[')) && value.len() > 4
     };
     Members::new(fields.get(f::PARAMETERS)).take(VALUES_SEEN).any(|(key, value)| {
