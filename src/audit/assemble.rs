@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
+
 use super::read::Raw;
 use super::{Evidence, Options};
 use crate::catalogue::risk::EscalationIndex;
@@ -38,7 +41,8 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
     tables.claims.append(&mut raw.claims);
     drop_denials_only(&usage, &mut tables);
     assume(options, &usage, &mut tables.claims)?;
-    add_log_only(&usage, &mut tables);
+    let mut log_only = log_only(&usage, &tables);
+    tables.identities.append(&mut log_only);
     sort(&mut tables);
     let actions = actions(&mut tables, &usage);
     let catalogue = catalogue(&actions, &tables.levels);
@@ -88,13 +92,13 @@ pub(super) fn assemble(mut raw: Raw, options: &Options) -> Result<Evidence, Vec<
 /// A log without one allowed call was filtered, and shows no use that it could have missed (design, "What a source
 /// may conclude"): what its events seem to cover proves no non-use.
 fn drop_denials_only(usage: &[UsageRow], tables: &mut Tables) {
-    let allowed: BTreeSet<&Str> = usage
+    let allowed: HashSet<&str> = usage
         .iter()
         .filter(|row| row.outcome == Outcome::Allowed)
-        .map(|row| &row.platform)
+        .map(|row| &*row.platform)
         .collect();
     let is_proof =
-        |claim: &Claim| claim.source != Source::InferredLog || allowed.contains(&claim.platform);
+        |claim: &Claim| claim.source != Source::InferredLog || allowed.contains(&*claim.platform);
     if !tables.claims.iter().all(is_proof) {
         let note = "the logs hold no allowed call: they prove no non-use";
         tables.notes.push((None, note.to_string()));
@@ -137,13 +141,14 @@ fn sort(tables: &mut Tables) {
 
 /// The actions that grants, reports and usage name, sorted.
 fn actions(tables: &mut Tables, usage: &[UsageRow]) -> Vec<(Str, Str)> {
+    // Many rows name few actions: only those are sorted.
+    let used: HashSet<(&Str, &Str)> = usage
+        .iter()
+        .filter(|row| !row.action.starts_with(crate::gap::NO_PERMISSION))
+        .map(|row| (&row.platform, &row.action))
+        .collect();
     let mut actions = std::mem::take(&mut tables.actions);
-    actions.extend(
-        usage
-            .iter()
-            .filter(|row| !row.action.starts_with(crate::gap::NO_PERMISSION))
-            .map(|row| (row.platform.clone(), row.action.clone())),
-    );
+    actions.extend(used.into_iter().map(|(platform, action)| (platform.clone(), action.clone())));
     actions.sort_unstable();
     actions.dedup();
     actions
@@ -189,7 +194,7 @@ pub(super) fn remarks(remarks: Vec<Remark>) -> Vec<Remark> {
 
 /// Sorts rows by key and joins equal ones.
 pub(crate) fn merge(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
-    rows.sort_by(|left, right| left.key().cmp(&right.key()));
+    rows.par_sort_by(|left, right| left.key().cmp(&right.key()));
     let mut out: Vec<UsageRow> = Vec::with_capacity(rows.len());
     for row in rows {
         match out.last_mut() {
@@ -202,13 +207,20 @@ pub(crate) fn merge(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
 
 /// Replaces other names of identities by their ids.
 fn resolve(usage: &mut [UsageRow], aliases: &[(Str, Str, Str)]) {
-    let names: BTreeMap<(&str, &str), &Str> =
+    let names: HashMap<(&str, &str), &Str> =
         aliases.iter().map(|(platform, name, id)| ((&**platform, &**name), id)).collect();
-    for row in usage {
-        if let Some(id) = names.get(&(&*row.platform, &*row.identity)) {
-            row.identity = (*id).clone();
+    // Rows of an identity lie together: each is looked up once.
+    for rows in usage.chunk_by_mut(is_of_one) {
+        let known = rows.first().and_then(|row| names.get(&(&*row.platform, &*row.identity)));
+        if let Some(id) = known.map(|id| Str::clone(id)) {
+            rows.iter_mut().for_each(|row| row.identity = id.clone());
         }
     }
+}
+
+/// Whether both rows are of the same identity.
+fn is_of_one(left: &UsageRow, right: &UsageRow) -> bool {
+    left.identity == right.identity && left.platform == right.platform
 }
 
 /// The time as of which the report is made, and how it was found: an option, the newest plausible event, else
@@ -323,43 +335,35 @@ fn assume(
 }
 
 /// Identities that only logs know.
-fn add_log_only(usage: &[UsageRow], tables: &mut Tables) {
-    let known: BTreeSet<(Str, Str)> = tables
-        .identities
-        .iter()
-        .map(|identity| (identity.platform.clone(), identity.id.clone()))
-        .collect();
-    let accounts: BTreeSet<(Str, Str)> = tables
-        .identities
-        .iter()
-        .map(|identity| (identity.platform.clone(), identity.account.clone()))
-        .collect();
-    let allowed: BTreeSet<&Str> = usage
+fn log_only(usage: &[UsageRow], tables: &Tables) -> Vec<Identity> {
+    let known: HashSet<(&Str, &Str)> =
+        tables.identities.iter().map(|one| (&one.platform, &one.id)).collect();
+    let accounts: HashSet<(&Str, &Str)> =
+        tables.identities.iter().map(|one| (&one.platform, &one.account)).collect();
+    let allowed: HashSet<&Str> = usage
         .iter()
         .filter(|row| row.outcome == Outcome::Allowed)
         .map(|row| &row.identity)
         .collect();
-    let mut last: Option<(&Str, &Str)> = None;
-    for row in usage {
-        let key = (&row.platform, &row.identity);
-        if last == Some(key) || known.contains(&(row.platform.clone(), row.identity.clone())) {
+    let mut added = Vec::new();
+    for row in usage.chunk_by(is_of_one).filter_map(<[UsageRow]>::first) {
+        if known.contains(&(&row.platform, &row.identity)) {
             continue;
         }
-        last = Some(key);
         let mut identity =
             Identity::new(row.identity.clone(), row.platform.clone(), IdentityKind::Other);
         identity.labels.insert(Label::LogOnly);
         describe(&mut identity);
-        let account = (identity.platform.clone(), identity.account.clone());
         let is_foreign = !accounts.is_empty()
             && !identity.account.is_empty()
-            && !accounts.contains(&account)
+            && !accounts.contains(&(&identity.platform, &identity.account))
             && !allowed.contains(&identity.id);
         if is_foreign {
             identity.labels.insert(Label::External);
         }
-        tables.identities.push(identity);
+        added.push(identity);
     }
+    added
 }
 
 /// What an id says by itself.

@@ -14,7 +14,7 @@ use crate::evidence::{self, Found, Progress};
 use crate::intent::{self, Config};
 use crate::model::{Claim, Intervals, Settings, Str, Time, UsageRow};
 use crate::platform::events::{EventFormat, Translated};
-use crate::platform::{Document, Estate, Intake, LogSpan, LoggedGrant, PLATFORMS};
+use crate::platform::{Document, Estate, Intake, Kind, LogSpan, LoggedGrant, PLATFORMS, Platform};
 use crate::report::model::{Input, Rejected, Remark};
 use crate::usage::{self, LogFile, ReadOptions};
 
@@ -192,35 +192,6 @@ impl Raw {
     fn documents(&mut self, files: &[Classified], contexts: &Contexts) {
         for (number, file) in files.iter().enumerate() {
             match file.kind {
-                Some(KindName::Platform(platform, kind)) if !detect::is_log(kind) => {
-                    let mut intake = Intake::default();
-                    if let crate::platform::Role::LeftOut(reason) = kind.role {
-                        intake.note(reason);
-                    }
-                    let estate = self.estates.iter_mut().find(|(id, _)| **id == *platform.id());
-                    match evidence::read_whole(&file.found.path) {
-                        Err(error) => intake.note(error.to_string()),
-                        Ok(whole) => {
-                            self.inputs[number].sha256 = whole.sha256;
-                            whole.notes.into_iter().for_each(|note| intake.note(note));
-                            if let Some(reason) = whole.damaged {
-                                intake.note(reason);
-                            }
-                            let document = Document {
-                                file: number as u32,
-                                path: &file.found.printed,
-                                context: contexts.of(platform.id(), number),
-                                bytes: &whole.bytes,
-                            };
-                            if let Some((_, estate)) = estate
-                                && kind.role == crate::platform::Role::Document
-                            {
-                                estate.read(kind, &document, &mut intake);
-                            }
-                        }
-                    }
-                    self.take(number, intake);
-                }
                 Some(KindName::Config) => self.own(number, file, 1),
                 Some(KindName::Baseline) => self.own(number, file, 0),
                 Some(KindName::Report) => {
@@ -230,6 +201,55 @@ impl Raw {
                 Some(KindName::Store) => self.store(number, file),
                 _ => {}
             }
+        }
+        for batch in batches(files) {
+            self.batch(&batch, contexts);
+        }
+    }
+
+    /// Reads documents of platforms: from their files in parallel, and into their estates in the order of files.
+    fn batch(&mut self, batch: &[Pending<'_>], contexts: &Contexts) {
+        let wholes: Vec<_> =
+            batch.par_iter().map(|one| evidence::read_whole(&one.file.found.path)).collect();
+        let mut intakes: Vec<Intake> = Vec::with_capacity(batch.len());
+        for (one, whole) in batch.iter().zip(&wholes) {
+            let mut intake = Intake::default();
+            if let crate::platform::Role::LeftOut(reason) = one.kind.role {
+                intake.note(reason);
+            }
+            match whole {
+                Err(error) => intake.note(error.to_string()),
+                Ok(whole) => {
+                    self.inputs[one.number].sha256.clone_from(&whole.sha256);
+                    whole.notes.iter().chain(&whole.damaged).for_each(|note| intake.note(note));
+                }
+            }
+            intakes.push(intake);
+        }
+        for (id, estate) in &mut self.estates {
+            let mut at = Vec::new();
+            let mut documents = Vec::new();
+            for (position, (one, whole)) in batch.iter().zip(&wholes).enumerate() {
+                if let Ok(whole) = whole
+                    && **id == *one.platform.id()
+                    && one.kind.role == crate::platform::Role::Document
+                {
+                    at.push(position);
+                    let document = Document {
+                        file: one.number as u32,
+                        path: &one.file.found.printed,
+                        context: contexts.of(one.platform.id(), one.number),
+                        bytes: &whole.bytes,
+                    };
+                    documents.push((one.kind, document));
+                }
+            }
+            for (position, intake) in at.into_iter().zip(estate.read_all(&documents)) {
+                intakes[position].append(intake);
+            }
+        }
+        for (one, intake) in batch.iter().zip(intakes) {
+            self.take(one.number, intake);
         }
     }
 
@@ -428,6 +448,41 @@ impl Raw {
             self.warnings.push(Diagnostic::warning("evidence", message));
         }
     }
+}
+
+/// A document of a platform that is not read yet.
+struct Pending<'a> {
+    number: usize,
+    file: &'a Classified,
+    platform: &'static dyn Platform,
+    kind: &'static Kind,
+}
+
+/// Documents that are read together: so many files and stored bytes at most, or one file.
+const BATCH_FILES: usize = 64;
+const BATCH_BYTES: u64 = 16 << 20;
+
+/// The documents of platforms in the order of files, in parts that bound what is in memory at once.
+fn batches(files: &[Classified]) -> Vec<Vec<Pending<'_>>> {
+    let mut batches: Vec<Vec<Pending<'_>>> = Vec::new();
+    let mut bytes = 0u64;
+    for (number, file) in files.iter().enumerate() {
+        let Some(KindName::Platform(platform, kind)) = file.kind else { continue };
+        if detect::is_log(kind) {
+            continue;
+        }
+        let size = std::fs::metadata(&file.found.path).map_or(0, |metadata| metadata.len());
+        let pending = Pending { number, file, platform, kind };
+        bytes = bytes.saturating_add(size);
+        match batches.last_mut() {
+            Some(last) if last.len() < BATCH_FILES && bytes <= BATCH_BYTES => last.push(pending),
+            _ => {
+                bytes = size;
+                batches.push(vec![pending]);
+            }
+        }
+    }
+    batches
 }
 
 /// The log formats of the files, by kind.

@@ -148,6 +148,16 @@ impl Intake {
         }
     }
 
+    /// Adds what was said of a later part of the file.
+    pub fn append(&mut self, later: Intake) {
+        self.records += later.records;
+        self.used += later.used;
+        self.rejected_count += later.rejected_count;
+        let room = REJECTS_KEPT.saturating_sub(self.rejected.len());
+        self.rejected.extend(later.rejected.into_iter().take(room));
+        later.notes.into_iter().for_each(|note| self.note(note));
+    }
+
     /// Adds a note, once.
     pub fn note(&mut self, note: impl Into<String>) {
         let note = note.into();
@@ -348,6 +358,17 @@ pub struct Answer {
 pub trait Estate: Send {
     /// Reads one document. What cannot be used goes to `intake`; nothing is lost silently.
     fn read(&mut self, kind: &'static Kind, document: &Document<'_>, intake: &mut Intake);
+
+    /// Reads several documents: as [`Estate::read`] does one after the other, with an answer for each. What of a
+    /// document does not depend on others may be read in parallel.
+    fn read_all(&mut self, documents: &[(&'static Kind, Document<'_>)]) -> Vec<Intake> {
+        let one = |(kind, document): &(&'static Kind, Document<'_>)| {
+            let mut intake = Intake::default();
+            self.read(kind, document, &mut intake);
+            intake
+        };
+        documents.iter().map(one).collect()
+    }
 
     /// Joins all that was read into the tables. Called once, after the logs.
     fn finish(&mut self, logs: &LogSummary, tables: &mut Tables);

@@ -35,6 +35,10 @@ impl Estate for AwsEstate {
         documents::read(&mut self.evidence, kind, document, intake);
     }
 
+    fn read_all(&mut self, documents: &[(&'static Kind, Document<'_>)]) -> Vec<Intake> {
+        documents::read_all(&mut self.evidence, documents)
+    }
+
     fn finish(&mut self, logs: &LogSummary, tables: &mut Tables) {
         change::join::join(&mut self.evidence, logs);
         let alone = join_roles(&mut self.evidence);
@@ -50,7 +54,9 @@ impl Estate for AwsEstate {
         last_authentication(&mut rows, &credentials);
         rows.sort_unstable_by(|left, right| left.id.cmp(&right.id));
         let owners = {
-            let entities = self.evidence.entities.iter().chain(&alone);
+            // Only reports ask for owners.
+            let is_asked = !self.evidence.reports.is_empty();
+            let entities = self.evidence.entities.iter().chain(&alone).filter(|_| is_asked);
             Owners::new(entities.map(|one| (&one.arn, &one.name, one.is_user)))
         };
         let mut claims = Vec::new();
@@ -249,7 +255,8 @@ impl AwsEstate {
 
     /// Other names of identities: unique ids, and roles' ARNs without path.
     fn aliases(&self, alone: &[Entity]) -> BTreeMap<Str, Str> {
-        let mut found: BTreeMap<Str, BTreeSet<Str>> = BTreeMap::new();
+        // A name of several ids is the name of none.
+        let mut found: HashMap<Str, Option<Str>> = HashMap::new();
         for entity in self.evidence.entities.iter().chain(alone) {
             // Shared samples hold placeholders where the ids were.
             let is_id = |id: &&Str| {
@@ -265,16 +272,13 @@ impl AwsEstate {
                 }
             }
             for name in names {
-                found.entry(name).or_default().insert(entity.arn.clone());
+                found
+                    .entry(name)
+                    .and_modify(|id| *id = id.take().filter(|id| *id == entity.arn))
+                    .or_insert_with(|| Some(entity.arn.clone()));
             }
         }
-        found
-            .into_iter()
-            .filter_map(|(name, ids)| {
-                let mut ids = ids.into_iter();
-                Some((name, ids.next()?)).filter(|_| ids.next().is_none())
-            })
-            .collect()
+        found.into_iter().filter_map(|(name, id)| Some((name, id?))).collect()
     }
 
     /// Actions that policies and reports name.

@@ -4,12 +4,13 @@
 //! file is cut into its records, which are read in parallel; their policies are parsed once for each
 //! distinct text.
 
+use hashbrown::hash_map::Entry;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::details::{Detail, InlineText, ManagedText, Version, cut};
-use super::pool::PolicyDocument;
+use super::pool::{self, PolicyDocument, Pool};
 use super::wire::reason;
 use super::{Evidence, Source};
 use crate::model::{FileId, Place, Str, Time};
@@ -129,26 +130,84 @@ pub(crate) struct Export {
     pub(crate) entities: std::ops::Range<usize>,
 }
 
-/// Reads a file, whole or cut off.
-pub(super) fn read(evidence: &mut Evidence, source: &Source<'_>, intake: &mut Intake) {
-    let lists = cut(source);
+/// An export that was looked at by itself: everything that does not depend on other files.
+pub(super) struct Looked<'a> {
+    source: Source<'a>,
+    /// What concerns the file as a whole.
+    intake: Intake,
+    users: Part<'a, EntityPlan>,
+    roles: Part<'a, EntityPlan>,
+    groups: Part<'a, GroupPlan>,
+    policies: Part<'a, ManagedPlan>,
+    /// The newest date of the managed policies.
+    newest: Option<Time>,
+    is_truncated: bool,
+    /// Whether there is no page at all.
+    is_absent: bool,
+}
+
+/// The records of one list, without their policies, which are parsed beside them.
+struct Part<'a, T> {
+    intake: Intake,
+    plans: Vec<T>,
+    documents: pool::Looked<'a>,
+}
+
+/// A user or role, its inline policies, and the number of its trust policy among the documents.
+type EntityPlan = (Entity, InlinePlan, Option<usize>);
+
+/// The accounts that a group belongs to, the group, and its inline policies.
+type GroupPlan = (Vec<Str>, Group, InlinePlan);
+
+/// A managed policy: ARN, number of its document, creation of the version, place.
+type ManagedPlan = (Str, Option<usize>, Option<Time>, Place);
+
+/// Looks at a file, whole or cut off.
+pub(super) fn look<'a>(pool: &Pool, source: Source<'a>) -> Looked<'a> {
+    let lists = cut(&source);
+    let mut intake = Intake::default();
     if lists.is_absent {
         intake.reject(source.whole(), "no JSON object in it");
+    } else {
+        if let Some(at) = lists.cut {
+            intake.reject(
+                source.place(at),
+                "the JSON ends early: what follows is not known, what is before it is used",
+            );
+        }
+        if !lists.has_policies {
+            intake.note("no `Policies` list: what attached managed policies allow is not known");
+        }
+    }
+    let users = entities(pool, &source, &lists.users, true);
+    let roles = entities(pool, &source, &lists.roles, false);
+    let accounts = accounts(&users.plans, &roles.plans);
+    let groups = groups(pool, &source, &lists.groups, &accounts);
+    let (policies, newest) = policies(pool, &source, &lists.policies);
+    Looked {
+        is_truncated: lists.is_truncated || lists.cut.is_some(),
+        is_absent: lists.is_absent,
+        source,
+        intake,
+        users,
+        roles,
+        groups,
+        policies,
+        newest,
+    }
+}
+
+/// Adds what a file says.
+pub(super) fn add(evidence: &mut Evidence, looked: Looked<'_>, intake: &mut Intake) {
+    let Looked { source, users, roles, groups, policies, .. } = looked;
+    intake.append(looked.intake);
+    if looked.is_absent {
         return;
     }
-    if let Some(at) = lists.cut {
-        intake.reject(
-            source.place(at),
-            "the JSON ends early: what follows is not known, what is before it is used",
-        );
-    }
-    if !lists.has_policies {
-        intake.note("no `Policies` list: what attached managed policies allow is not known");
-    }
     let begin = evidence.entities.len();
-    let users = entities(evidence, source, &lists.users, true, intake);
-    let roles = entities(evidence, source, &lists.roles, false, intake);
-    let mut newest = [&users, &roles]
+    let users = keep_entities(evidence, &source, users, intake);
+    let roles = keep_entities(evidence, &source, roles, intake);
+    let newest = [&users, &roles]
         .iter()
         .flat_map(|list| list.iter())
         .flat_map(|entity| {
@@ -162,18 +221,17 @@ pub(super) fn read(evidence: &mut Evidence, source: &Source<'_>, intake: &mut In
         .max();
     let has_last_used = roles.iter().any(|role| role.last_use != LastUse::Unstated);
     let has_roles = !roles.is_empty();
-    let accounts = accounts(&users, &roles);
     for entity in users.into_iter().chain(roles) {
         add_entity(evidence, entity);
     }
-    groups(evidence, source, &lists.groups, &accounts, intake);
-    newest = newest.max(policies(evidence, source, &lists.policies, intake));
+    keep_groups(evidence, &source, groups, intake);
+    keep_policies(evidence, &source, policies, intake);
     evidence.exports.push(Export {
         file: source.file,
-        is_truncated: lists.is_truncated || lists.cut.is_some(),
+        is_truncated: looked.is_truncated,
         has_last_used,
         has_roles,
-        newest,
+        newest: newest.max(looked.newest),
         entities: begin..evidence.entities.len(),
     });
 }
@@ -197,32 +255,42 @@ fn details<'a, T: Deserialize<'a> + Send>(
     out
 }
 
-fn entities(
-    evidence: &mut Evidence,
-    source: &Source<'_>,
-    values: &[Value<'_>],
+fn entities<'a>(
+    pool: &Pool,
+    source: &Source<'a>,
+    values: &[Value<'a>],
     is_user: bool,
-    intake: &mut Intake,
-) -> Vec<Entity> {
+) -> Part<'a, EntityPlan> {
     let what = if is_user { "a user" } else { "a role" };
-    let details: Vec<(Value<'_>, Detail<'_>)> = details(source, values, what, intake);
+    let mut intake = Intake::default();
+    let details: Vec<(Value<'_>, Detail<'_>)> = details(source, values, what, &mut intake);
     // All documents of the file are parsed together, then handed out in the same order.
     let mut documents = Vec::new();
     let mut plans = Vec::with_capacity(details.len());
     for (value, detail) in &details {
-        let Some(frame) = frame(source, value, detail, is_user, intake) else {
+        let Some(frame) = frame(source, value, detail, is_user, &mut intake) else {
             continue;
         };
-        let inline = inline_texts(source, detail, &frame.name, &mut documents, intake);
+        let inline = inline_texts(source, detail, &frame.name, &mut documents, &mut intake);
         let trust = detail.assume_role_policy_document.map(|raw| {
             documents.push((format!("trust policy of {}", frame.name), raw));
             documents.len() - 1
         });
         plans.push((frame, inline, trust));
     }
-    let parsed = evidence.pool.parse(source, &documents, intake);
     intake.used(plans.len() as u64);
-    plans
+    Part { intake, plans, documents: pool.look(source, documents) }
+}
+
+fn keep_entities(
+    evidence: &mut Evidence,
+    source: &Source<'_>,
+    part: Part<'_, EntityPlan>,
+    intake: &mut Intake,
+) -> Vec<Entity> {
+    intake.append(part.intake);
+    let parsed = evidence.pool.keep(source, part.documents, intake);
+    part.plans
         .into_iter()
         .map(|(mut entity, inline, trust)| {
             entity.inline = take_inline(&parsed, inline);
@@ -340,9 +408,9 @@ fn attached(detail: &Detail<'_>) -> Vec<Str> {
         .collect()
 }
 
-fn accounts(users: &[Entity], roles: &[Entity]) -> Vec<Str> {
+fn accounts(users: &[EntityPlan], roles: &[EntityPlan]) -> Vec<Str> {
     let mut accounts: Vec<Str> = Vec::new();
-    for entity in users.iter().chain(roles) {
+    for (entity, _, _) in users.iter().chain(roles) {
         if accounts.last() != Some(&entity.account) {
             accounts.push(entity.account.clone());
         }
@@ -366,27 +434,32 @@ pub(crate) fn add_entity(evidence: &mut Evidence, entity: Entity) {
         }
         return;
     }
-    if let Some(other) = evidence.by_name.get(&entity.key()) {
-        let text = format!(
-            "{} and {other} cannot both exist: names are unique without path. Both are kept",
-            entity.arn
-        );
-        evidence.notes.push((at, text));
+    match evidence.by_name.entry(entity.key()) {
+        Entry::Occupied(other) => {
+            let text = format!(
+                "{} and {} cannot both exist: names are unique without path. Both are kept",
+                entity.arn,
+                other.get()
+            );
+            evidence.notes.push((at, text));
+        }
+        Entry::Vacant(free) => {
+            free.insert(entity.arn.clone());
+        }
     }
-    evidence.by_name.entry(entity.key()).or_insert_with(|| entity.arn.clone());
     evidence.by_arn.insert(entity.arn.clone(), evidence.entities.len());
     evidence.entities.push(entity);
 }
 
 /// Reads groups. A group belongs to the account of its ARN, or of its file where the ARN has none.
-fn groups(
-    evidence: &mut Evidence,
-    source: &Source<'_>,
-    values: &[Value<'_>],
+fn groups<'a>(
+    pool: &Pool,
+    source: &Source<'a>,
+    values: &[Value<'a>],
     accounts: &[Str],
-    intake: &mut Intake,
-) {
-    let details: Vec<(Value<'_>, Detail<'_>)> = details(source, values, "a group", intake);
+) -> Part<'a, GroupPlan> {
+    let mut intake = Intake::default();
+    let details: Vec<(Value<'_>, Detail<'_>)> = details(source, values, "a group", &mut intake);
     let mut documents = Vec::new();
     let mut plans = Vec::new();
     for (value, detail) in &details {
@@ -395,7 +468,7 @@ fn groups(
             intake.reject(place, "a group without a name");
             continue;
         };
-        let inline = inline_texts(source, detail, name, &mut documents, intake);
+        let inline = inline_texts(source, detail, name, &mut documents, &mut intake);
         let arn = detail.arn.as_deref().and_then(Arn::parse);
         let account = arn.map(|arn| arn.account).filter(|text| is_account(text));
         let homes: Vec<Str> = match account {
@@ -406,8 +479,18 @@ fn groups(
             Group { name: name.into(), inline: Vec::new(), attached: attached(detail), place };
         plans.push((homes, group, inline));
     }
-    let parsed = evidence.pool.parse(source, &documents, intake);
-    for (homes, mut group, inline) in plans {
+    Part { intake, plans, documents: pool.look(source, documents) }
+}
+
+fn keep_groups(
+    evidence: &mut Evidence,
+    source: &Source<'_>,
+    part: Part<'_, GroupPlan>,
+    intake: &mut Intake,
+) {
+    intake.append(part.intake);
+    let parsed = evidence.pool.keep(source, part.documents, intake);
+    for (homes, mut group, inline) in part.plans {
         group.inline = take_inline(&parsed, inline);
         intake.used(1);
         for home in homes {
@@ -438,14 +521,14 @@ fn add_group(evidence: &mut Evidence, account: Str, group: Group) {
 }
 
 /// Reads managed policies, the default version only. Returns the newest date.
-fn policies(
-    evidence: &mut Evidence,
-    source: &Source<'_>,
-    values: &[Value<'_>],
-    intake: &mut Intake,
-) -> Option<Time> {
+fn policies<'a>(
+    pool: &Pool,
+    source: &Source<'a>,
+    values: &[Value<'a>],
+) -> (Part<'a, ManagedPlan>, Option<Time>) {
+    let mut intake = Intake::default();
     let details: Vec<(Value<'_>, ManagedText<'_>)> =
-        details(source, values, "a managed policy", intake);
+        details(source, values, "a managed policy", &mut intake);
     let mut documents = Vec::new();
     let mut plans = Vec::new();
     let mut newest = None;
@@ -476,14 +559,23 @@ fn policies(
         newest = newest.max(since);
         plans.push((Str::from(arn), document, since, place));
     }
-    let parsed = evidence.pool.parse(source, &documents, intake);
-    for (arn, document, since, place) in plans {
+    (Part { intake, plans, documents: pool.look(source, documents) }, newest)
+}
+
+fn keep_policies(
+    evidence: &mut Evidence,
+    source: &Source<'_>,
+    part: Part<'_, ManagedPlan>,
+    intake: &mut Intake,
+) {
+    intake.append(part.intake);
+    let parsed = evidence.pool.keep(source, part.documents, intake);
+    for (arn, document, since, place) in part.plans {
         intake.used(1);
         let managed =
             Managed { document: document.and_then(|at| parsed.get(at).cloned()), since, place };
         add_managed(evidence, arn, managed);
     }
-    newest
 }
 
 fn add_managed(evidence: &mut Evidence, arn: Str, managed: Managed) {

@@ -1,7 +1,8 @@
 //! Reading of AWS documents: each kind of file into [`Evidence`], which [`super::estate`] joins afterwards.
 //!
 //! A broken record or policy is rejected alone, with place and reason; everything else of its file stays.
-//! Nothing here decides what a fact means for another file: files come one after the other.
+//! Nothing here decides what a fact means for another file: what files say is added one after the other, in their
+//! order, however many are looked at together.
 
 pub(crate) mod access;
 pub(crate) mod authorization;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use self::access::{Finding, Job, Report};
 use self::authorization::{Entity, Export, Group, Managed};
@@ -172,6 +174,37 @@ fn flatten<'a>(value: Value<'a>, depth: usize, pages: &mut Vec<Value<'a>>) {
     }
 }
 
+/// Reads documents in their order. Exports are looked at in parallel first: they are most of the bytes.
+pub(crate) fn read_all(
+    evidence: &mut Evidence,
+    documents: &[(&'static Kind, Document<'_>)],
+) -> Vec<Intake> {
+    let pool = &evidence.pool;
+    let looked: Vec<_> = documents.par_iter().map(|document| look(pool, document)).collect();
+    let mut intakes = Vec::with_capacity(documents.len());
+    for ((kind, document), export) in documents.iter().zip(looked) {
+        let mut intake = Intake::default();
+        match export {
+            Some(export) => {
+                evidence.paths.insert(document.file, document.path.to_string());
+                authorization::add(evidence, export, &mut intake);
+            }
+            None => read(evidence, kind, document, &mut intake),
+        }
+        intakes.push(intake);
+    }
+    intakes
+}
+
+/// Looks at a document that is an export.
+fn look<'a>(
+    pool: &Pool,
+    (kind, document): &(&'static Kind, Document<'a>),
+) -> Option<authorization::Looked<'a>> {
+    let is_export = *kind == &kinds::AUTHORIZATION_DETAILS;
+    is_export.then(|| authorization::look(pool, Source::new(document)))
+}
+
 /// Reads one document. Of a change the wanted side.
 pub(crate) fn read(
     evidence: &mut Evidence,
@@ -182,7 +215,8 @@ pub(crate) fn read(
     let source = Source::new(document);
     evidence.paths.insert(document.file, document.path.to_string());
     if kind == &kinds::AUTHORIZATION_DETAILS {
-        authorization::read(evidence, &source, intake);
+        let export = authorization::look(&evidence.pool, source);
+        authorization::add(evidence, export, intake);
         return;
     }
     if kind == &kinds::CREDENTIAL_REPORT {

@@ -91,18 +91,36 @@ impl Drop for Taken<'_> {
     }
 }
 
+/// Documents of one file that were parsed and are not kept yet.
+pub(crate) struct Looked<'a> {
+    /// Names for messages, and texts.
+    documents: Vec<(String, &'a RawValue)>,
+    /// Number in `fresh` of each document.
+    slots: Vec<usize>,
+    fresh: Vec<([u8; 32], Parsed)>,
+}
+
 /// How many warnings of policies a file's notes repeat.
 const WARNINGS: usize = 10;
 
 impl Pool {
-    /// Parses documents in parallel. Broken ones are rejected with the place of the fault. The answer has the
-    /// order of the question.
+    /// Parses documents and keeps them, as [`Pool::look`] and [`Pool::keep`].
     pub(crate) fn parse(
         &mut self,
         source: &Source<'_>,
-        documents: &[(String, &RawValue)],
+        documents: Vec<(String, &RawValue)>,
         intake: &mut Intake,
     ) -> Vec<PolicyDocument> {
+        let looked = self.look(source, documents);
+        self.keep(source, looked, intake)
+    }
+
+    /// Parses documents in parallel, each text once.
+    pub(crate) fn look<'a>(
+        &self,
+        source: &Source<'a>,
+        documents: Vec<(String, &'a RawValue)>,
+    ) -> Looked<'a> {
         let mut numbers: HashMap<&str, usize> = HashMap::new();
         let mut distinct: Vec<&RawValue> = Vec::new();
         let slots: Vec<usize> = documents
@@ -115,34 +133,46 @@ impl Pool {
             })
             .collect();
         let fresh = self.fresh(source, &distinct);
+        Looked { documents, slots, fresh }
+    }
+
+    /// Keeps parsed documents, of equal texts the first. Broken ones are rejected with the place of the fault. The
+    /// answer has the order of the question.
+    pub(crate) fn keep(
+        &mut self,
+        source: &Source<'_>,
+        looked: Looked<'_>,
+        intake: &mut Intake,
+    ) -> Vec<PolicyDocument> {
+        let Looked { documents, slots, fresh } = looked;
         let mut warnings = 0;
-        for (digest, parsed) in &fresh {
-            let entry = self.known.entry(*digest).or_insert_with(|| parsed.clone());
-            if let Ok(policy) = entry {
-                warnings += policy.warnings.len();
+        let known: Vec<&Parsed> = {
+            for (digest, parsed) in &fresh {
+                self.known.entry(*digest).or_insert_with(|| parsed.clone());
             }
+            fresh.iter().map(|(digest, parsed)| self.known.get(digest).unwrap_or(parsed)).collect()
+        };
+        for policy in known.iter().filter_map(|parsed| parsed.as_ref().ok()) {
+            warnings += policy.warnings.len();
         }
         let mut told = 0;
         let documents: Vec<PolicyDocument> = documents
             .iter()
             .zip(&slots)
-            .map(|((name, raw), slot)| {
-                let parsed = fresh.get(*slot).and_then(|(digest, _)| self.known.get(digest));
-                match parsed {
-                    Some(Ok(policy)) => {
-                        for warning in policy.warnings.iter().take(WARNINGS - told) {
-                            told += 1;
-                            intake.note(format!("{name}: {warning}"));
-                        }
-                        PolicyDocument::Parsed(policy.clone())
+            .map(|((name, raw), slot)| match known.get(*slot) {
+                Some(Ok(policy)) => {
+                    for warning in policy.warnings.iter().take(WARNINGS - told) {
+                        told += 1;
+                        intake.note(format!("{name}: {warning}"));
                     }
-                    Some(Err(error)) => {
-                        let at = offset(source, raw) + error.offset;
-                        intake.reject(source.place(at), format!("{name}: {}", error.reason));
-                        PolicyDocument::Broken(error.reason.as_str().into())
-                    }
-                    None => PolicyDocument::Broken("not parsed".into()),
+                    PolicyDocument::Parsed(policy.clone())
                 }
+                Some(Err(error)) => {
+                    let at = offset(source, raw) + error.offset;
+                    intake.reject(source.place(at), format!("{name}: {}", error.reason));
+                    PolicyDocument::Broken(error.reason.as_str().into())
+                }
+                None => PolicyDocument::Broken("not parsed".into()),
             })
             .collect();
         if warnings > told {
@@ -167,7 +197,12 @@ impl Pool {
             }
             let written = Written::new(raw.get(), text.form);
             let place_of = |inner: usize| Some(source.place(at + written.offset(inner)));
-            let parsed = Policy::parse_shared(&text.text, &place_of, &mut taken.interner)
+            let parsed = match text.form {
+                // The file's reader has checked that it is JSON.
+                Form::Plain => Policy::parse_json(raw, &place_of, &mut taken.interner),
+                _ => Policy::parse_shared(&text.text, &place_of, &mut taken.interner),
+            };
+            let parsed = parsed
                 .map(Arc::new)
                 .map_err(|error| PolicyError { offset: written.offset(error.offset), ..error });
             (digest, parsed)
@@ -193,7 +228,7 @@ impl Pool {
         raw: &RawValue,
         intake: &mut Intake,
     ) -> PolicyDocument {
-        let mut documents = self.parse(source, &[(name.to_string(), raw)], intake);
+        let mut documents = self.parse(source, vec![(name.to_string(), raw)], intake);
         documents.pop().unwrap_or_else(|| PolicyDocument::Broken("not parsed".into()))
     }
 }

@@ -11,6 +11,7 @@ pub mod document;
 pub mod effective;
 pub mod matching;
 pub mod parse;
+mod plain;
 pub mod scope;
 pub mod variable;
 

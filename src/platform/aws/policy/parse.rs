@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::condition::Operator;
 use super::document::{Match, Named, Policy, PolicyError, Statement, Test};
+use super::plain;
 use crate::model::{Glob, Place, Str};
 
 type Result<T> = std::result::Result<T, PolicyError>;
@@ -72,8 +73,30 @@ impl Policy {
     ) -> Result<Policy> {
         let whole: &RawValue =
             serde_json::from_str(text).map_err(|error| syntax(text, 0, &error))?;
-        let mut reader = Reader { text, place_of, interner, warnings: Vec::new() };
-        reader.document(whole)
+        Policy::parse_within(text, whole, place_of, interner)
+    }
+
+    /// As [`Policy::parse_shared`], of text that is known to be JSON.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`], but for JSON.
+    pub fn parse_json(
+        json: &RawValue,
+        place_of: &dyn Fn(usize) -> Option<Place>,
+        interner: &mut Interner,
+    ) -> Result<Policy> {
+        Policy::parse_within(json.get(), json, place_of, interner)
+    }
+
+    fn parse_within(
+        text: &str,
+        whole: &RawValue,
+        place_of: &dyn Fn(usize) -> Option<Place>,
+        interner: &mut Interner,
+    ) -> Result<Policy> {
+        let is_plain = memchr::memchr(b'\\', whole.get().as_bytes()).is_none();
+        let mut reader = Reader { text, is_plain, place_of, interner, warnings: Vec::new() };
+        reader.document(whole.get())
     }
 }
 
@@ -90,7 +113,7 @@ fn syntax(text: &str, base: usize, error: &serde_json::Error) -> PolicyError {
 /// One member of an object.
 struct Member<'a> {
     key: Cow<'a, str>,
-    value: &'a RawValue,
+    value: &'a str,
 }
 
 struct Key<'a>(Cow<'a, str>);
@@ -130,8 +153,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             ) -> std::result::Result<Members<'de>, A::Error> {
                 let mut list = Vec::new();
                 while let Some(Key(key)) = map.next_key()? {
-                    let value = map.next_value()?;
-                    list.push(Member { key, value });
+                    let value: &RawValue = map.next_value()?;
+                    list.push(Member { key, value: value.get() });
                 }
                 Ok(Members(list))
             }
@@ -143,22 +166,24 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 /// The elements of a statement, each at most once.
 #[derive(Default)]
 struct Elements<'a> {
-    sid: Option<&'a RawValue>,
-    effect: Option<&'a RawValue>,
-    action: Option<&'a RawValue>,
-    not_action: Option<&'a RawValue>,
-    resource: Option<&'a RawValue>,
-    not_resource: Option<&'a RawValue>,
-    principal: Option<&'a RawValue>,
-    not_principal: Option<&'a RawValue>,
-    condition: Option<&'a RawValue>,
+    sid: Option<&'a str>,
+    effect: Option<&'a str>,
+    action: Option<&'a str>,
+    not_action: Option<&'a str>,
+    resource: Option<&'a str>,
+    not_resource: Option<&'a str>,
+    principal: Option<&'a str>,
+    not_principal: Option<&'a str>,
+    condition: Option<&'a str>,
 }
 
 /// Both elements of a pair, with the pair's name.
-type Pair<'a> = (&'static str, Option<&'a RawValue>, Option<&'a RawValue>);
+type Pair<'a> = (&'static str, Option<&'a str>, Option<&'a str>);
 
 struct Reader<'a, 'b> {
     text: &'a str,
+    /// Whether there is no backslash in it.
+    is_plain: bool,
     place_of: &'b dyn Fn(usize) -> Option<Place>,
     interner: &'b mut Interner,
     warnings: Vec<String>,
@@ -173,11 +198,11 @@ impl<'a> Reader<'a, '_> {
         if at <= self.text.len() { at } else { 0 }
     }
 
-    fn fail<T>(&self, at: &RawValue, reason: impl Into<String>) -> Result<T> {
-        Err(PolicyError { offset: self.offset(at.get()), reason: reason.into() })
+    fn fail<T>(&self, at: &str, reason: impl Into<String>) -> Result<T> {
+        Err(PolicyError { offset: self.offset(at), reason: reason.into() })
     }
 
-    fn document(&mut self, whole: &'a RawValue) -> Result<Policy> {
+    fn document(&mut self, whole: &'a str) -> Result<Policy> {
         let (mut version, mut list) = (None, None);
         for member in self.members(whole, "a policy")? {
             match &*member.key {
@@ -208,7 +233,7 @@ impl<'a> Reader<'a, '_> {
         Ok(Policy { has_variables, statements, warnings: std::mem::take(&mut self.warnings) })
     }
 
-    fn statement(&mut self, number: usize, raw: &'a RawValue) -> Result<Statement> {
+    fn statement(&mut self, number: usize, raw: &'a str) -> Result<Statement> {
         let elements = self.elements(number, raw)?;
         let Some(effect) = elements.effect else {
             return self.fail(raw, format!("statement {number} has no Effect"));
@@ -257,11 +282,11 @@ impl<'a> Reader<'a, '_> {
             resources,
             principals,
             conditions,
-            place: (self.place_of)(self.offset(raw.get())),
+            place: (self.place_of)(self.offset(raw)),
         })
     }
 
-    fn elements(&mut self, number: usize, raw: &'a RawValue) -> Result<Elements<'a>> {
+    fn elements(&mut self, number: usize, raw: &'a str) -> Result<Elements<'a>> {
         let mut elements = Elements::default();
         for member in self.members(raw, "a statement")? {
             let slot = match &*member.key {
@@ -286,7 +311,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// The one of a pair that is there, and whether it is the `Not…` one.
-    fn pair(&self, (name, plain, not): Pair<'a>) -> Result<Option<(bool, &'a RawValue)>> {
+    fn pair(&self, (name, plain, not): Pair<'a>) -> Result<Option<(bool, &'a str)>> {
         match (plain, not) {
             (Some(_), Some(not)) => self.fail(not, format!("both {name} and Not{name}")),
             (Some(plain), None) => Ok(Some((false, plain))),
@@ -295,7 +320,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn actions(&mut self, number: usize, not: bool, value: &'a RawValue) -> Result<Match<Glob>> {
+    fn actions(&mut self, number: usize, not: bool, value: &'a str) -> Result<Match<Glob>> {
         let mut list = Vec::new();
         for text in self.strings(value, "Action")? {
             let glob = self.interner.action(&text);
@@ -312,7 +337,7 @@ impl<'a> Reader<'a, '_> {
         Ok(Match { not, list })
     }
 
-    fn resources(&mut self, number: usize, not: bool, value: &'a RawValue) -> Result<Match<Str>> {
+    fn resources(&mut self, number: usize, not: bool, value: &'a str) -> Result<Match<Str>> {
         let texts = self.strings(value, "Resource")?;
         let one = |text: Cow<'a, str>| {
             let text = if is_stars(&text) { "*" } else { &text };
@@ -332,8 +357,8 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// `"*"`, or an object from kind to one or several names (reference_policies_elements_principal).
-    fn principals(&mut self, not: bool, value: &'a RawValue) -> Result<Match<Named>> {
-        if value.get().starts_with('"') {
+    fn principals(&mut self, not: bool, value: &'a str) -> Result<Match<Named>> {
+        if value.starts_with('"') {
             return match &*self.string(value, "Principal")? {
                 "*" => Ok(Match { not, list: vec![Named::Anyone] }),
                 other => self.fail(value, format!("Principal `{other}` without its kind")),
@@ -360,7 +385,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Operator, then key, then values (reference_policies_elements_condition).
-    fn conditions(&mut self, number: usize, value: &'a RawValue) -> Result<Vec<Test>> {
+    fn conditions(&mut self, number: usize, value: &'a str) -> Result<Vec<Test>> {
         let mut tests = Vec::new();
         for operator in self.members(value, "Condition")? {
             let meaning = Operator::parse(&operator.key);
@@ -385,12 +410,16 @@ impl<'a> Reader<'a, '_> {
 
     /// The members of an object, whose keys must differ: IAM rejects a policy with a repeated key, and readers
     /// disagree on which of the two counts.
-    fn members(&self, raw: &'a RawValue, what: &str) -> Result<Vec<Member<'a>>> {
-        if !raw.get().starts_with('{') {
+    fn members(&self, raw: &'a str, what: &str) -> Result<Vec<Member<'a>>> {
+        if !raw.starts_with('{') {
             return self.fail(raw, format!("{what} is not an object"));
         }
-        let Members(list) = serde_json::from_str(raw.get())
-            .map_err(|error| syntax(raw.get(), self.offset(raw.get()), &error))?;
+        let Members(list) = if self.is_plain {
+            let member = |(key, value)| Member { key: Cow::Borrowed(key), value };
+            Members(plain::members(raw).map(member).collect())
+        } else {
+            serde_json::from_str(raw).map_err(|error| syntax(raw, self.offset(raw), &error))?
+        };
         let mut seen: HashSet<&str> = HashSet::new();
         // Statements have few members; only long objects pay for a set.
         let is_long = list.len() > 16;
@@ -404,7 +433,7 @@ impl<'a> Reader<'a, '_> {
                 let offset = match &member.key {
                     // The quote before the key.
                     Cow::Borrowed(key) => self.offset(key).saturating_sub(1),
-                    Cow::Owned(_) => self.offset(member.value.get()),
+                    Cow::Owned(_) => self.offset(member.value),
                 };
                 let reason = format!("duplicate key `{}`", member.key);
                 return Err(PolicyError { offset, reason });
@@ -415,38 +444,45 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// An array's items, or the one value itself.
-    fn items(&self, raw: &'a RawValue) -> Result<Vec<&'a RawValue>> {
-        if !raw.get().starts_with('[') {
+    fn items(&self, raw: &'a str) -> Result<Vec<&'a str>> {
+        if !raw.starts_with('[') {
             return Ok(vec![raw]);
         }
-        serde_json::from_str(raw.get())
-            .map_err(|error| syntax(raw.get(), self.offset(raw.get()), &error))
+        if self.is_plain {
+            return Ok(plain::elements(raw).collect());
+        }
+        let items: Vec<&RawValue> =
+            serde_json::from_str(raw).map_err(|error| syntax(raw, self.offset(raw), &error))?;
+        Ok(items.into_iter().map(RawValue::get).collect())
     }
 
-    fn strings(&self, raw: &'a RawValue, what: &str) -> Result<Vec<Cow<'a, str>>> {
-        if !raw.get().starts_with('[') {
+    fn strings(&self, raw: &'a str, what: &str) -> Result<Vec<Cow<'a, str>>> {
+        if !raw.starts_with('[') {
             return Ok(vec![self.scalar(raw, what)?]);
+        }
+        if self.is_plain {
+            return plain::elements(raw).map(|item| self.scalar(item, what)).collect();
         }
         let items = self.items(raw)?.into_iter();
         items.map(|item| self.scalar(item, what)).collect()
     }
 
     /// A string; or a number or boolean as it is written (reference_policies_grammar: values may be unquoted).
-    fn scalar(&self, raw: &'a RawValue, what: &str) -> Result<Cow<'a, str>> {
-        match raw.get().as_bytes().first() {
+    fn scalar(&self, raw: &'a str, what: &str) -> Result<Cow<'a, str>> {
+        match raw.as_bytes().first() {
             Some(b'"') => self.string(raw, what),
-            Some(b'0'..=b'9' | b'-' | b't' | b'f') => Ok(Cow::Borrowed(raw.get())),
+            Some(b'0'..=b'9' | b'-' | b't' | b'f') => Ok(Cow::Borrowed(raw)),
             _ => self.fail(raw, format!("{what} is not text")),
         }
     }
 
-    fn string(&self, raw: &'a RawValue, what: &str) -> Result<Cow<'a, str>> {
-        let quoted = raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    fn string(&self, raw: &'a str, what: &str) -> Result<Cow<'a, str>> {
+        let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         match quoted {
             Some(inner) if !inner.contains('\\') => Ok(Cow::Borrowed(inner)),
-            Some(_) => serde_json::from_str(raw.get())
+            Some(_) => serde_json::from_str(raw)
                 .map(Cow::Owned)
-                .map_err(|error| syntax(raw.get(), self.offset(raw.get()), &error)),
+                .map_err(|error| syntax(raw, self.offset(raw), &error)),
             None => self.fail(raw, format!("{what} is not a string")),
         }
     }
