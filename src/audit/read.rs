@@ -410,7 +410,11 @@ impl Raw {
     fn translate(&mut self, format: &dyn EventFormat, rows: Vec<crate::platform::events::RawRow>) {
         let mut translated = Translated::default();
         format.translate(rows, &mut translated);
-        self.usage.extend(translated.usage);
+        if self.usage.is_empty() {
+            self.usage = translated.usage;
+        } else {
+            self.usage.append(&mut translated.usage);
+        }
         self.spans.extend(translated.spans);
         self.grants.extend(translated.grants);
         let remarks = translated.remarks.into_iter();

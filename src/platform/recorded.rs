@@ -30,6 +30,16 @@ impl Recorded {
         self.ends = Some((first.min(row.first.0), end.max(row.last.0)));
     }
 
+    /// Adds the rows that another has seen.
+    pub(crate) fn join(&mut self, mut other: Recorded) {
+        self.days.append(&mut other.days);
+        self.files.append(&mut other.files);
+        self.ends = match (self.ends, other.ends) {
+            (Some((first, last)), Some((begin, end))) => Some((first.min(begin), last.max(end))),
+            (one, other) => one.or(other),
+        };
+    }
+
     /// The span, without what tells it from others; `None` if no row was added.
     pub(crate) fn span(self, platform: &str, account: Str, class: Str) -> Option<LogSpan> {
         let (first, last) = self.ends?;

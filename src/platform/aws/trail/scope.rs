@@ -15,6 +15,7 @@
 //! call that also touched resources which the record does not name, is [`ScopeSet::Unknown`].
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::catalogue::Catalogue;
 use crate::model::{Glob, ScopeSet, Str};
@@ -112,6 +113,19 @@ impl Names {
         let entry = self.known.entry(key).or_insert_with(|| Some(arn.into()));
         if entry.as_deref().is_some_and(|known| known != arn) {
             *entry = None;
+        }
+    }
+
+    /// Learns what other logs name for certain.
+    pub(super) fn join(&mut self, other: Names) {
+        for (key, arn) in other.known {
+            match self.known.entry(key) {
+                Entry::Occupied(mut known) if *known.get() != arn => *known.get_mut() = None,
+                Entry::Occupied(_) => {}
+                Entry::Vacant(free) => {
+                    free.insert(arn);
+                }
+            }
         }
     }
 

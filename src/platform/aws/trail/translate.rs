@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
+
 use crate::model::{Outcome, ScopeSet, Str, UsageRow};
 use crate::platform::LogSpan;
 use crate::platform::events::{RawRow, Translated};
@@ -26,32 +29,48 @@ const NO_PERMISSION: &str = "no-permission";
 
 const PASS_ROLE: &str = "iam:PassRole";
 
-/// Says what aggregated keys mean.
+/// How many rows are translated together. What is said of them does not depend on it.
+const ROWS: usize = 8_192;
+
+/// Says what aggregated keys mean. Rows are translated in parallel and joined in their order.
 pub(super) fn translate(rows: Vec<RawRow>, out: &mut Translated) {
-    let mut work = Work {
-        out,
-        names: learn(&rows),
-        types: ActionTypes::default(),
-        spans: BTreeMap::new(),
-        remarks: BTreeMap::new(),
-        unique: BTreeMap::new(),
+    let names = learn(&rows);
+    let part = |rows: Vec<RawRow>| {
+        let mut work = Work::new(&names);
+        for row in &rows {
+            work.row(row);
+        }
+        work.done
     };
-    for row in &rows {
-        work.row(row);
+    let parts: Vec<Done> = rows.into_par_iter().chunks(ROWS).map(part).collect();
+    let mut all = Joined::default();
+    out.usage.reserve(parts.iter().map(|part| part.usage.len()).sum());
+    for mut part in parts {
+        out.usage.append(&mut part.usage);
+        all.add(part);
     }
-    work.finish();
+    all.finish(out);
 }
 
 /// Reads the IAM ARNs that are certain: credited identities, and roles and creations in calls without an error.
 fn learn(rows: &[RawRow]) -> Names {
+    let parts: Vec<Names> = rows.par_chunks(ROWS).map(learn_part).collect();
+    parts.into_iter().fold(Names::default(), |mut all, part| {
+        all.join(part);
+        all
+    })
+}
+
+fn learn_part(rows: &[RawRow]) -> Names {
     let mut names = Names::default();
+    let mut last = "";
     for row in rows {
         let key = Key::new(&row.key);
-        names.learn(key.get(Part::Arn));
-    }
-    for row in rows {
-        let key = Key::new(&row.key);
-        let place = Where::of(&key);
+        // Rows of an identity lie together.
+        if last != key.get(Part::Arn) {
+            last = key.get(Part::Arn);
+            names.learn(last);
+        }
         if !key.get(Part::Error).is_empty() {
             continue;
         }
@@ -60,6 +79,7 @@ fn learn(rows: &[RawRow]) -> Names {
             || (key.get(Part::Source) == "iam.amazonaws.com" && is_creation)
         {
             // Names of nothing: only what the request itself spells out is taken.
+            let place = Where::of(&key);
             let found = candidates(key.get(Part::Scope), &place, &Names::default());
             for arn in &found.arns {
                 names.learn(arn);
@@ -81,13 +101,34 @@ fn passed<'a>(key: &Key<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
 
 type SpanKey = (Str, Str, Str, Option<bool>, Option<Str>);
 
-struct Work<'o> {
-    out: &'o mut Translated,
-    names: Names,
+/// What some rows say.
+#[derive(Default)]
+struct Done {
+    usage: Vec<UsageRow>,
+    spans: BTreeMap<SpanKey, Recorded>,
+    /// Remarks in the order in which they were first made.
+    remarks: Vec<(String, u64)>,
+    /// Unique ids under which each credited ARN was seen.
+    unique: BTreeMap<Str, BTreeSet<Str>>,
+}
+
+/// Says what some rows mean.
+struct Work<'n> {
+    names: &'n Names,
     types: ActionTypes,
+    /// Position of each remark in those that were made.
+    remarked: HashMap<String, usize>,
+    platform: Str,
+    /// Texts that many rows share.
+    texts: HashSet<Str>,
+    done: Done,
+}
+
+/// What all rows say, beside their usage.
+#[derive(Default)]
+struct Joined {
     spans: BTreeMap<SpanKey, Recorded>,
     remarks: BTreeMap<String, u64>,
-    /// Unique ids under which each credited ARN was seen.
     unique: BTreeMap<Str, BTreeSet<Str>>,
 }
 
@@ -104,6 +145,27 @@ struct Use {
 }
 
 impl Work<'_> {
+    fn new(names: &Names) -> Work<'_> {
+        Work {
+            names,
+            types: ActionTypes::default(),
+            remarked: HashMap::new(),
+            platform: "aws".into(),
+            texts: HashSet::new(),
+            done: Done::default(),
+        }
+    }
+
+    /// A text as it is held once.
+    fn text(&mut self, text: &str) -> Str {
+        if let Some(known) = self.texts.get(text) {
+            return known.clone();
+        }
+        let shared: Str = text.into();
+        self.texts.insert(shared.clone());
+        shared
+    }
+
     fn row(&mut self, row: &RawRow) {
         let key = Key::new(&row.key);
         let meaning = meaning(key.get(Part::Source), key.get(Part::Error), key.get(Part::Detail));
@@ -115,13 +177,16 @@ impl Work<'_> {
             self.remark("dry runs, counted as allowed".into(), row.count);
         }
         let place = Where::of(&key);
-        let found = candidates(key.get(Part::Scope), &place, &self.names);
+        let found = candidates(key.get(Part::Scope), &place, self.names);
         self.span(&key, meaning.outcome(), &found, row);
-        match caller(&key, &self.names) {
+        match caller(&key, self.names) {
             Caller::Identity(identity) => {
+                let identity = self.text(&identity);
                 if let Some(id) = key.some(Part::UniqueId) {
-                    let ids = self.unique.entry(identity.clone()).or_default();
-                    ids.insert(id.into());
+                    let ids = self.done.unique.entry(identity.clone()).or_default();
+                    if !ids.contains(id) {
+                        ids.insert(id.into());
+                    }
                 }
                 let assumed_by = Some(identity.clone());
                 self.call(identity, meaning, &key, &found, row);
@@ -167,7 +232,7 @@ impl Work<'_> {
         let needed = match needs(key) {
             Needs::Nothing => {
                 let action = format!("{NO_PERMISSION}:{}", key.get(Part::Event));
-                self.push(Use { action: action.into(), ..base }, row);
+                self.push(Use { action: action.into(), ..base }, key, row);
                 return;
             }
             Needs::Actions(needed) => needed,
@@ -199,7 +264,7 @@ impl Work<'_> {
                     inferred: one.inferred,
                     unmapped: one.unmapped,
                 };
-                self.push_as(row_of, row, number == 0);
+                self.push_as(row_of, key, row, number == 0);
             }
         }
         self.pass_role(&base, meaning, refused.as_deref(), key, row);
@@ -210,7 +275,7 @@ impl Work<'_> {
             return vec![resource.clone()];
         }
         if needed.on_source {
-            let source = candidates(key.get(Part::Second), &Where::of(key), &self.names);
+            let source = candidates(key.get(Part::Second), &Where::of(key), self.names);
             return self.types.scopes(&needed.action, &source);
         }
         // Which of the two keys is the source is not said.
@@ -241,7 +306,7 @@ impl Work<'_> {
         let scope = match of_message(key.get(Part::DeniedResource)) {
             ScopeSet::Unknown => match named {
                 Some(named) => {
-                    let found = candidates(key.get(Part::Scope), &Where::of(key), &self.names);
+                    let found = candidates(key.get(Part::Scope), &Where::of(key), self.names);
                     let mut scopes = self.scopes(named, key, &found);
                     match (scopes.pop(), scopes.is_empty()) {
                         (Some(scope), true) => scope,
@@ -263,6 +328,7 @@ impl Work<'_> {
                 inferred: false,
                 unmapped: !known,
             },
+            key,
             row,
         );
         if !known {
@@ -295,7 +361,7 @@ impl Work<'_> {
             let scope = match kind {
                 // The role within a profile is not in the record.
                 "instance-profile" => ScopeSet::Unknown,
-                _ => role_arn(value, &Where::of(key), &self.names)
+                _ => role_arn(value, &Where::of(key), self.names)
                     .map_or(ScopeSet::Unknown, |arn| ScopeSet::One(arn.into())),
             };
             if seen.insert(scope.clone()) {
@@ -309,7 +375,7 @@ impl Work<'_> {
                     inferred: true,
                     unmapped: false,
                 };
-                self.push(row_of, row);
+                self.push(row_of, key, row);
             }
         }
     }
@@ -343,20 +409,21 @@ impl Work<'_> {
                     inferred: false,
                     unmapped: false,
                 },
+                key,
                 row,
             );
         }
     }
 
-    fn push(&mut self, call: Use, row: &RawRow) {
-        self.push_as(call, row, true);
+    fn push(&mut self, call: Use, key: &Key<'_>, row: &RawRow) {
+        self.push_as(call, key, row, true);
     }
 
     /// Adds a usage row; of the rows of one call that differ in scope only the first counts its events.
-    fn push_as(&mut self, call: Use, row: &RawRow, counts: bool) {
-        let key = Key::new(&row.key);
-        self.out.usage.push(UsageRow {
-            platform: "aws".into(),
+    fn push_as(&mut self, call: Use, key: &Key<'_>, row: &RawRow, counts: bool) {
+        let region = key.some(Part::Region).map(|region| self.text(region));
+        self.done.usage.push(UsageRow {
+            platform: self.platform.clone(),
             identity: call.identity,
             action: call.action,
             scope: call.scope,
@@ -372,7 +439,7 @@ impl Work<'_> {
             first_place: Some(row.first.1),
             last_place: Some(row.last.1),
             slots: row.slots.clone(),
-            regions: key.some(Part::Region).map(Str::from).into_iter().collect(),
+            regions: region.into_iter().collect(),
             networks: row.networks.clone(),
             agents: row.agents.clone(),
             sessions: row.sessions.clone(),
@@ -407,12 +474,37 @@ impl Work<'_> {
                 read_only,
                 resource,
             );
-            self.spans.entry(span).or_default().see(row);
+            self.done.spans.entry(span).or_default().see(row);
         }
     }
 
     fn remark(&mut self, text: String, count: u64) {
         let text: String = text.chars().take(REMARK_CHARS).collect();
+        match self.remarked.get(&text).and_then(|at| self.done.remarks.get_mut(*at)) {
+            Some((_, known)) => *known += count,
+            None => {
+                self.remarked.insert(text.clone(), self.done.remarks.len());
+                self.done.remarks.push((text, count));
+            }
+        }
+    }
+}
+
+impl Joined {
+    /// Adds what later rows say.
+    fn add(&mut self, part: Done) {
+        for (span, recorded) in part.spans {
+            self.spans.entry(span).or_default().join(recorded);
+        }
+        for (text, count) in part.remarks {
+            self.remark(text, count);
+        }
+        for (arn, mut ids) in part.unique {
+            self.unique.entry(arn).or_default().append(&mut ids);
+        }
+    }
+
+    fn remark(&mut self, text: String, count: u64) {
         let is_new = !self.remarks.contains_key(&text);
         let text = if is_new && self.remarks.len() >= REMARKS_KEPT {
             "further kinds of remarks, not listed".to_string()
@@ -422,14 +514,14 @@ impl Work<'_> {
         *self.remarks.entry(text).or_default() += count;
     }
 
-    fn finish(mut self) {
+    fn finish(mut self, out: &mut Translated) {
         let recreated: Vec<(String, u64)> = self
             .unique
             .iter()
             .filter(|(_, ids)| ids.len() > 1)
             .map(|(arn, ids)| {
                 let text = format!("{arn} was seen under several unique ids: it was made anew");
-                (text, ids.len() as u64)
+                (text.chars().take(REMARK_CHARS).collect(), ids.len() as u64)
             })
             .collect();
         for (text, count) in recreated {
@@ -437,9 +529,9 @@ impl Work<'_> {
         }
         for ((account, region, class, read_only, resource), recorded) in self.spans {
             let span = recorded.span("aws", account, class);
-            self.out.spans.extend(span.map(|span| LogSpan { region, read_only, resource, ..span }));
+            out.spans.extend(span.map(|span| LogSpan { region, read_only, resource, ..span }));
         }
-        self.out.remarks.extend(self.remarks);
+        out.remarks.extend(self.remarks);
     }
 }
 
