@@ -202,6 +202,47 @@ fn groups_are_joined_by_name_and_account() {
 }
 
 #[test]
+fn documents_read_together_say_what_they_say_one_by_one() {
+    let broken = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Permit"}]}"#;
+    let odd = POLICY.replace("Effect", "Sid\":\"a\\u0041\",\"Odd\":1,\"Effect");
+    let bad = [with_inline("bad", broken), with_inline("one", &odd)];
+    let good = [with_inline("one", POLICY), with_inline("two", POLICY)];
+    let group = format!(
+        r#"{{"GroupDetailList":[{{"GroupName":"g","GroupPolicyList":[{{"PolicyDocument":{odd}}}]}}],"UserDetailList":[{{"Arn":"arn:aws:iam::111122223333:user/u","GroupList":["g"]}}]}}"#
+    );
+    let last = &with_inline("three", POLICY);
+    let files = [details(&good), details(&bad), "[]".into(), group, details(&[last.clone()])];
+    let documents: Vec<(&'static Kind, Document<'_>)> = files
+        .iter()
+        .enumerate()
+        .map(|(number, text)| {
+            let document = Document {
+                file: number as u32,
+                path: "iam.json",
+                context: "",
+                bytes: text.as_bytes(),
+            };
+            (&super::kinds::AUTHORIZATION_DETAILS, document)
+        })
+        .collect();
+    let joined = |mut estate: AwsEstate| {
+        let mut tables = Tables::default();
+        estate.finish(&LogSummary::default(), &mut tables);
+        format!("{tables:#?}")
+    };
+    let (mut one, mut all) = (AwsEstate::default(), AwsEstate::default());
+    let mut said = Vec::new();
+    for (kind, document) in &documents {
+        let mut intake = Intake::default();
+        one.read(kind, document, &mut intake);
+        said.push(intake);
+    }
+    assert_eq!(all.read_all(&documents), said);
+    assert!(said.iter().any(|intake| intake.rejected_count > 0 && !intake.notes.is_empty()));
+    assert_eq!(joined(all), joined(one));
+}
+
+#[test]
 fn places_are_lines_of_the_file() {
     let trust = "{\"Version\":\"2012-10-17\",\"Statement\":[\n\n  {\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"sts:AssumeRole\"}]}";
     let text = format!("{{\"RoleDetailList\":[\n{}]}}", role("r", trust, ""));

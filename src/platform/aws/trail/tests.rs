@@ -477,3 +477,24 @@ fn a_passed_role_is_found_under_an_escaped_key() {
     }
     assert!(!super::pick::may_hold(br#"{"functionName":"f","roles":1}"#, rows));
 }
+
+#[test]
+fn rows_beyond_one_part_are_joined_in_their_order() {
+    let alone = [
+        record(json!({"eventSource": "sqs.amazonaws.com", "eventName": "PurgeQueue"})),
+        record(json!({"eventSource": "sqs.amazonaws.com", "eventName": "Unheard"})),
+    ];
+    let few = translated(&alone);
+    const TIMES: usize = 6_000;
+    let rows = read(&alone).rows;
+    let mut many = Translated::default();
+    FORMAT.translate((0..TIMES).flat_map(|_| rows.clone()).collect(), &mut many);
+    assert_eq!(many.usage.len(), TIMES * few.usage.len());
+    for usage in many.usage.chunks(few.usage.len()) {
+        assert_eq!(usage, few.usage);
+    }
+    assert_eq!(many.spans, few.spans);
+    let times = |(text, events): &(String, u64)| (text.clone(), events * TIMES as u64);
+    assert_eq!(many.remarks, few.remarks.iter().map(times).collect::<Vec<_>>());
+    assert!(!few.remarks.is_empty() && !few.spans.is_empty());
+}

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
-use crate::model::{Outcome, ScopeSet, Str, UsageRow};
+use crate::model::{Bounded, Outcome, ScopeSet, Str, UsageRow};
 use crate::platform::LogSpan;
 use crate::platform::events::{RawRow, Translated};
 use crate::platform::recorded::Recorded;
@@ -37,8 +38,10 @@ pub(super) fn translate(rows: Vec<RawRow>, out: &mut Translated) {
     let names = learn(&rows);
     let part = |rows: Vec<RawRow>| {
         let mut work = Work::new(&names);
-        for row in &rows {
-            work.row(row);
+        for row in rows {
+            let begin = work.done.usage.len();
+            work.row(&row);
+            work.hand_over(begin, row);
         }
         work.done
     };
@@ -419,7 +422,7 @@ impl Work<'_> {
         self.push_as(call, key, row, true);
     }
 
-    /// Adds a usage row; of the rows of one call that differ in scope only the first counts its events.
+    /// Adds a usage row, without the row's sets; of the rows of one call that differ in scope only the first counts its events.
     fn push_as(&mut self, call: Use, key: &Key<'_>, row: &RawRow, counts: bool) {
         let region = key.some(Part::Region).map(|region| self.text(region));
         self.done.usage.push(UsageRow {
@@ -438,12 +441,26 @@ impl Work<'_> {
             last: Some(row.last.0),
             first_place: Some(row.first.1),
             last_place: Some(row.last.1),
-            slots: row.slots.clone(),
+            slots: RoaringBitmap::new(),
             regions: region.into_iter().collect(),
-            networks: row.networks.clone(),
-            agents: row.agents.clone(),
-            sessions: row.sessions.clone(),
+            networks: Bounded::default(),
+            agents: Bounded::default(),
+            sessions: Bounded::default(),
         });
+    }
+
+    /// Gives the usage rows that were made of a row its sets. Most rows make one, which takes them as they are.
+    fn hand_over(&mut self, begin: usize, row: RawRow) {
+        let made = self.done.usage.get_mut(begin..).and_then(<[UsageRow]>::split_last_mut);
+        let Some((last, others)) = made else { return };
+        for other in others {
+            other.slots.clone_from(&row.slots);
+            other.networks.clone_from(&row.networks);
+            other.agents.clone_from(&row.agents);
+            other.sessions.clone_from(&row.sessions);
+        }
+        (last.slots, last.networks) = (row.slots, row.networks);
+        (last.agents, last.sessions) = (row.agents, row.sessions);
     }
 
     /// Notes what the row shows about its own recording. A selector of data events can name resources, so a data
