@@ -122,7 +122,7 @@ mod tests {
             };
             let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
             let found: Vec<Value> = elements(&text).map(read).collect();
-            prop_assert_eq!(&found, value.as_array().unwrap_or(&Vec::new()));
+            prop_assert_eq!(found, value.as_array().cloned().unwrap_or_default());
             let found: Vec<(String, Value)> =
                 members(&text).map(|(key, value)| (key.to_string(), read(value))).collect();
             let wanted = value.as_object().cloned().unwrap_or_default();

@@ -2,6 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{HoleKind, Place};
+use crate::platform::Kind;
+use crate::platform::aws::estate::AwsEstate;
+use crate::platform::aws::kinds;
 
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::a+b/*"}]}"#;
 
@@ -211,7 +214,8 @@ fn documents_read_together_say_what_they_say_one_by_one() {
         r#"{{"GroupDetailList":[{{"GroupName":"g","GroupPolicyList":[{{"PolicyDocument":{odd}}}]}}],"UserDetailList":[{{"Arn":"arn:aws:iam::111122223333:user/u","GroupList":["g"]}}]}}"#
     );
     let last = &with_inline("three", POLICY);
-    let files = [details(&good), details(&bad), "[]".into(), group, details(&[last.clone()])];
+    let files =
+        [details(&good), details(&bad), "[]".into(), group, details(std::slice::from_ref(last))];
     let documents: Vec<(&'static Kind, Document<'_>)> = files
         .iter()
         .enumerate()
@@ -222,7 +226,7 @@ fn documents_read_together_say_what_they_say_one_by_one() {
                 context: "",
                 bytes: text.as_bytes(),
             };
-            (&super::kinds::AUTHORIZATION_DETAILS, document)
+            (&kinds::AUTHORIZATION_DETAILS, document)
         })
         .collect();
     let joined = |mut estate: AwsEstate| {

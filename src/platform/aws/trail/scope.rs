@@ -117,6 +117,7 @@ impl Names {
     }
 
     /// Learns what other logs name for certain.
+    #[allow(clippy::iter_over_hash_type, reason = "a name is known, or not, whatever the order")]
     pub(super) fn join(&mut self, other: Names) {
         for (key, arn) in other.known {
             match self.known.entry(key) {
