@@ -50,8 +50,8 @@ pub struct Bounded {
 
 impl Bounded {
     /// Values in any order, as if each were added. `overflow`: there were more before.
-    pub fn new(values: impl IntoIterator<Item = Str>, overflow: bool) -> Bounded {
-        let mut values: Vec<Str> = values.into_iter().filter(|value| !value.is_empty()).collect();
+    pub fn new(mut values: Vec<Str>, overflow: bool) -> Bounded {
+        values.retain(|value| !value.is_empty());
         values.sort_unstable();
         values.dedup();
         let overflow = overflow || values.len() > BOUNDED_CAP;

@@ -198,6 +198,7 @@ impl Table {
         };
         for (set, (values, overflow)) in sets.iter().zip(to) {
             *overflow |= set.overflow;
+            values.reserve(set.values.len());
             let held = set.values.iter().filter_map(|value| self.pool.get(*value));
             values.extend(held.cloned());
         }
