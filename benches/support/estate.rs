@@ -2,8 +2,8 @@
 //!
 //! Authorization details in pages, as `aws iam get-account-authorization-details` writes them: roles with one inline
 //! policy of [`SERVICES`] times [`ACTIONS`] actions out of the catalogue, a pattern among them in one of
-//! [`PATTERNED`], and a managed policy on one of [`ATTACHED`] that they share. Every second role is used: CloudTrail
-//! of 100 days holds [`EVENTS`] calls of each.
+//! [`PATTERNED`], a resource with a wildcard for its service in one of [`WILD`], and a managed policy on one of
+//! [`ATTACHED`] that they share. Every second role is used: CloudTrail of 100 days holds [`EVENTS`] calls of each.
 
 use std::fmt::Write as _;
 use std::io;
@@ -18,8 +18,10 @@ use crate::generate::{Numbers, START, guid, gzip, time};
 const SERVICES: u64 = 12;
 const ACTIONS: u64 = 5;
 
-/// One role in so many has a pattern for a few actions; one in so many the shared policy.
+/// One role in so many has a pattern for a few actions; one in so many a resource of any service; one in so many the
+/// shared policy.
 const PATTERNED: u64 = 8;
+const WILD: u64 = 16;
 const ATTACHED: u64 = 4;
 
 /// Roles of a page, and pages of an account.
@@ -136,6 +138,9 @@ impl Choice {
             let before = if at == 0 { "" } else { "," };
             let service = chunk.first().map_or("", |(service, _)| service);
             let _ = write!(out, "{before}\"arn:aws:{service}:*service-{role}-*\"");
+        }
+        if role % WILD == 3 {
+            let _ = write!(out, ",\"arn:aws:*:*:{account}:*service-{role}*\"");
         }
         out.push_str("]}]}}],\"AttachedManagedPolicies\":[");
         if role % ATTACHED == 1 {

@@ -3,6 +3,8 @@
 //! Built once a run ([`Compiled::new`]); the caches fill as patterns are met, from any thread, and hold at most
 //! [`CACHE_CAP`] entries each. Knows the catalogue, no identity.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Arc, RwLock};
 
 use hashbrown::HashMap;
@@ -17,6 +19,9 @@ use crate::platform::aws::policy::matching::all_buckets;
 
 /// More entries than this are computed anew each time.
 const CACHE_CAP: usize = 50_000;
+
+/// Of so many actions it is cheaper to find what a pattern of one service reaches than to look it up.
+const FEW: u64 = 64;
 
 /// The shared part of evaluation.
 #[derive(Debug)]
@@ -174,31 +179,90 @@ impl Compiled {
         forms
     }
 
-    /// The actions that can be about a resource that one of the patterns matches.
-    pub(super) fn reach(&self, forms: &Forms, patterns: &[Str]) -> Arc<ActionSet> {
-        let reached = |pattern: &Str| {
-            forms.cached(&forms.reached, pattern, || {
-                let mut set = self.unknown.clone();
-                for number in forms.types(pattern) {
-                    set |= &self.by_type[number as usize];
+    /// Of some actions those that can be about a resource that one of the patterns matches. Costs as much as the
+    /// actions have resource types, whatever the patterns leave open.
+    pub(super) fn reach(&self, forms: &Forms, patterns: &[Str], about: &ActionSet) -> ActionSet {
+        if patterns.iter().any(|pattern| &**pattern == "*") {
+            return about.clone();
+        }
+        if patterns.is_empty() {
+            return ActionSet::new();
+        }
+        let mut set = about & &self.unknown;
+        let buckets = self.list_buckets.filter(|id| about.contains(*id));
+        let mut kinds: Vec<(u32, bool)> = Vec::new();
+        for pattern in patterns {
+            if about.len() > FEW || !has_service(pattern) {
+                if let Some(whole) = self.whole(forms, pattern) {
+                    set |= about & &*whole;
+                    continue;
                 }
-                if Glob::new(pattern).matches(&all_buckets(&forms.partition)) {
-                    set.extend(self.list_buckets);
-                }
-                set
-            })
-        };
-        match patterns {
-            _ if patterns.iter().any(|pattern| &**pattern == "*") => self.all.clone(),
-            [one] => reached(one),
-            many => {
-                let mut set = ActionSet::new();
-                for pattern in many {
-                    set |= &*reached(pattern);
-                }
-                Arc::new(set)
+            }
+            if kinds.is_empty() {
+                kinds = self.kinds(about);
+            }
+            forms.reached_of(pattern, &mut kinds);
+            if buckets.is_some() && Glob::new(pattern).matches(&forms.buckets) {
+                set.extend(buckets);
             }
         }
+        if kinds.iter().any(|(_, is_reached)| *is_reached) {
+            let is_reached = |number: &u32| {
+                let at = kinds.binary_search_by_key(number, |(kind, _)| *kind);
+                at.is_ok_and(|at| kinds.get(at).is_some_and(|(_, is_reached)| *is_reached))
+            };
+            let reached = |id: &ActionId| {
+                self.resource_types(*id).iter().any(|(number, _)| is_reached(number))
+            };
+            set.extend(about.iter().filter(reached));
+        }
+        set
+    }
+
+    /// The resource types of some actions, ascending, none of them reached.
+    fn kinds(&self, about: &ActionSet) -> Vec<(u32, bool)> {
+        let types = about.iter().flat_map(|id| self.resource_types(id));
+        let mut kinds: Vec<(u32, bool)> = types.map(|(number, _)| (*number, false)).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
+    fn resource_types(&self, id: ActionId) -> &'static [(u32, bool)] {
+        let at = self.index.get(id as usize).copied().flatten();
+        let action = at.and_then(|at| Catalogue::aws().actions.get(at as usize));
+        action.map_or(&[], |action| &action.resource_types)
+    }
+
+    /// All actions that a pattern can be about. `None` when it is met for the first time: most texts name one thing
+    /// and are met once, and all that a wildcard for the service reaches is worth finding only for those that return.
+    fn whole(&self, forms: &Forms, pattern: &Str) -> Option<Arc<ActionSet>> {
+        if let Ok(known) = forms.reached.read() {
+            match known.get(pattern) {
+                Some(Some(set)) => return Some(set.clone()),
+                Some(None) => {}
+                None => {
+                    drop(known);
+                    forms.remember(pattern, None);
+                    return None;
+                }
+            }
+        }
+        let set = Arc::new(self.whole_of(forms, pattern));
+        forms.remember(pattern, Some(set.clone()));
+        Some(set)
+    }
+
+    /// As [`Compiled::whole`], walking every form.
+    pub(super) fn whole_of(&self, forms: &Forms, pattern: &str) -> ActionSet {
+        let mut set = self.unknown.clone();
+        for number in forms.types(pattern) {
+            set |= &self.by_type[number as usize];
+        }
+        if Glob::new(pattern).matches(&forms.buckets) {
+            set.extend(self.list_buckets);
+        }
+        set
     }
 
     /// Of some actions those all of whose resources are matched by the patterns.
@@ -222,21 +286,17 @@ impl Compiled {
         }
         candidates &= actions;
         let is_covered = |id: &ActionId| {
-            let at = self.index.get(*id as usize).copied().flatten();
-            let action = at.and_then(|at| Catalogue::aws().actions.get(at as usize));
-            action.is_some_and(|action| {
-                let types_of = &action.resource_types;
-                // A single type that is optional: a call may name none and is decided on `*`. Several optional
-                // ones are alternatives.
-                (types_of.len() > 1 || types_of.iter().any(|(_, is_required)| *is_required))
-                    && types_of.iter().all(|(number, _)| types.binary_search(number).is_ok())
-            })
+            let types_of = self.resource_types(*id);
+            // A single type that is optional: a call may name none and is decided on `*`. Several optional ones are
+            // alternatives.
+            (types_of.len() > 1 || types_of.iter().any(|(_, is_required)| *is_required))
+                && types_of.iter().all(|(number, _)| types.binary_search(number).is_ok())
         };
         let candidates = candidates - &self.unknown;
         let mut covered: ActionSet = candidates.iter().filter(is_covered).collect();
-        let buckets = all_buckets(&forms.partition);
+        let buckets = &forms.buckets;
         let lists = self.list_buckets.filter(|id| actions.contains(*id));
-        if patterns.iter().any(|pattern| Glob::new(pattern).matches(&buckets)) {
+        if patterns.iter().any(|pattern| Glob::new(pattern).matches(buckets)) {
             covered.extend(lists);
         }
         covered
@@ -256,16 +316,23 @@ impl Compiled {
 #[derive(Debug, Default)]
 pub(super) struct Forms {
     partition: String,
+    /// The ARN of all buckets.
+    buckets: String,
     list: Vec<Form>,
+    /// By resource type its forms in `list`.
+    by_type: Vec<Range<usize>>,
     by_service: HashMap<String, Vec<usize>>,
     /// Forms whose service segment is not fixed.
     elsewhere: Vec<usize>,
-    reached: RwLock<HashMap<Str, Arc<ActionSet>>>,
+    /// Patterns that were met, with what they reach if they were met again.
+    reached: RwLock<HashMap<Str, Option<Arc<ActionSet>>>>,
 }
 
 #[derive(Debug)]
 struct Form {
     number: u32,
+    /// The service segment, if it is fixed.
+    service: Option<String>,
     pieces: Vec<Piece>,
     /// Everything that the form matches.
     glob: Glob,
@@ -289,8 +356,13 @@ impl Forms {
                 siblings.entry(service(template)).or_default().push(template);
             }
         }
-        let mut forms = Forms { partition: partition.to_string(), ..Forms::default() };
+        let mut forms = Forms {
+            partition: partition.to_string(),
+            buckets: all_buckets(partition),
+            ..Forms::default()
+        };
         for (number, kind) in catalogue.resource_types.iter().enumerate() {
+            forms.by_type.push(forms.list.len()..forms.list.len() + kind.templates.len());
             for template in &kind.templates {
                 let service = service(template);
                 let family = siblings.get(&service).map_or(&[] as &[&str], Vec::as_slice);
@@ -300,6 +372,7 @@ impl Forms {
                 let at = forms.list.len();
                 forms.list.push(Form {
                     number: number as u32,
+                    service: service.clone(),
                     pieces,
                     glob,
                     start: sixth.split("${").next().unwrap_or("").to_string(),
@@ -314,61 +387,60 @@ impl Forms {
         forms
     }
 
-    fn cached(
-        &self,
-        cache: &RwLock<HashMap<Str, Arc<ActionSet>>>,
-        pattern: &Str,
-        compute: impl FnOnce() -> ActionSet,
-    ) -> Arc<ActionSet> {
-        if let Ok(known) = cache.read()
-            && let Some(set) = known.get(pattern)
+    fn remember(&self, pattern: &Str, set: Option<Arc<ActionSet>>) {
+        if let Ok(mut known) = self.reached.write()
+            && (known.len() < CACHE_CAP || known.contains_key(pattern))
         {
-            return set.clone();
+            known.insert(pattern.clone(), set);
         }
-        let set = Arc::new(compute());
-        if let Ok(mut known) = cache.write()
-            && known.len() < CACHE_CAP
-        {
-            known.insert(pattern.clone(), set.clone());
-        }
-        set
     }
 
     /// The forms that a pattern can be about, by its service segment.
     fn near(&self, pattern: &str) -> impl Iterator<Item = &Form> {
-        let service = pattern.split(':').nth(2).unwrap_or("*");
-        let is_fixed = pattern.starts_with("arn:") && !service.contains(['*', '?']);
-        // Without wildcards before it, the sixth part begins where it seems to.
-        let sixth = match fifth_colon(pattern) {
-            Some(at) if !pattern[..at].contains(['*', '?']) => &pattern[at + 1..],
-            _ => "*",
-        };
-        let start = sixth.split(['*', '?']).next().unwrap_or("");
-        let is_exact = start.len() == sixth.len();
-        let every = 0..self.list.len() * usize::from(!is_fixed);
-        let of_service = self
-            .by_service
-            .get(service)
-            .filter(|_| is_fixed)
-            .map_or(&[] as &[usize], Vec::as_slice);
-        let elsewhere = self.elsewhere.iter().filter(move |_| is_fixed);
+        let sought = Sought::of(pattern);
+        let every = 0..self.list.len() * usize::from(sought.service.is_none());
+        let of_service = sought.service.and_then(|service| self.by_service.get(service));
+        let of_service = of_service.map_or(&[] as &[usize], Vec::as_slice);
+        let elsewhere = self.elsewhere.iter().filter(move |_| sought.service.is_some());
         let all = of_service.iter().chain(elsewhere).copied().chain(every);
-        all.map(|at| &self.list[at]).filter(move |form| {
-            start.starts_with(&*form.start) || (form.start.starts_with(start) && !is_exact)
-        })
+        all.map(|at| &self.list[at]).filter(move |form| sought.may_start(form))
+    }
+
+    /// The pattern in this partition. Partitions do not meet, so any of them is the caller's.
+    fn here<'p>(&self, pattern: &'p str) -> Cow<'p, str> {
+        match pattern.strip_prefix("arn:*:") {
+            Some(rest) => format!("arn:{}:{rest}", self.partition).into(),
+            None => pattern.into(),
+        }
     }
 
     fn types(&self, pattern: &str) -> Vec<u32> {
-        // Partitions do not meet, so any of them is the caller's.
-        let text = match pattern.strip_prefix("arn:*:") {
-            Some(rest) => format!("arn:{}:{rest}", self.partition),
-            None => pattern.to_string(),
-        };
+        let text = self.here(pattern);
         let chars: Vec<char> = text.chars().collect();
         let near = self.near(&text);
         near.filter(|form| template::intersects(&form.pieces, &chars))
             .map(|form| form.number)
             .collect()
+    }
+
+    /// Marks those of some types that a pattern can be about: as [`Forms::types`], of their forms alone.
+    fn reached_of(&self, pattern: &str, kinds: &mut [(u32, bool)]) {
+        let text = self.here(pattern);
+        let sought = Sought::of(&text);
+        let mut chars: Vec<char> = Vec::new();
+        for (number, is_reached) in kinds.iter_mut().filter(|(_, is_reached)| !is_reached) {
+            let range = self.by_type.get(*number as usize).cloned().unwrap_or_default();
+            let forms = self.list.get(range).unwrap_or_default().iter();
+            for form in forms.filter(|form| sought.is_near(form)) {
+                if chars.is_empty() {
+                    chars.extend(text.chars());
+                }
+                if template::intersects(&form.pieces, &chars) {
+                    *is_reached = true;
+                    break;
+                }
+            }
+        }
     }
 
     /// The types all of whose resources the pattern matches.
@@ -383,6 +455,48 @@ impl Forms {
             .map(|(number, _)| *number)
             .collect()
     }
+}
+
+/// What a pattern says of the forms that it can be about.
+#[derive(Clone, Copy)]
+struct Sought<'p> {
+    /// The service segment, if it is fixed.
+    service: Option<&'p str>,
+    /// Fixed text at the beginning of the sixth part, and whether that is all of it.
+    start: &'p str,
+    is_exact: bool,
+}
+
+impl<'p> Sought<'p> {
+    fn of(pattern: &'p str) -> Sought<'p> {
+        // Without wildcards before it, the sixth part begins where it seems to.
+        let sixth = match fifth_colon(pattern) {
+            Some(at) if !pattern[..at].contains(['*', '?']) => &pattern[at + 1..],
+            _ => "*",
+        };
+        let start = sixth.split(['*', '?']).next().unwrap_or("");
+        Sought { service: service(pattern), start, is_exact: start.len() == sixth.len() }
+    }
+
+    fn is_near(&self, form: &Form) -> bool {
+        let is_elsewhere = |service: &str| form.service.as_deref().is_some_and(|own| own != service);
+        !self.service.is_some_and(is_elsewhere) && self.may_start(form)
+    }
+
+    fn may_start(&self, form: &Form) -> bool {
+        self.start.starts_with(&*form.start)
+            || (form.start.starts_with(self.start) && !self.is_exact)
+    }
+}
+
+/// The service segment of a pattern, if it is fixed.
+fn service(pattern: &str) -> Option<&str> {
+    let service = pattern.split(':').nth(2)?;
+    (pattern.starts_with("arn:") && !service.contains(['*', '?'])).then_some(service)
+}
+
+fn has_service(pattern: &str) -> bool {
+    service(pattern).is_some()
 }
 
 fn fifth_colon(text: &str) -> Option<usize> {

@@ -108,7 +108,7 @@ impl Tools<'_> {
             hit.clear();
             return None;
         }
-        *hit &= &*self.compiled.reach(self.forms, &texts);
+        *hit = self.compiled.reach(self.forms, &texts, hit);
         (!hit.is_empty()).then_some(texts)
     }
 

@@ -241,4 +241,6 @@ fn other(text: String) -> Condition {
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod reach_tests;
+#[cfg(test)]
 mod tests;

@@ -70,8 +70,7 @@ impl Tools<'_> {
             }
             Resources::List(list) => {
                 for (open, texts) in by_variable(list) {
-                    let reach = self.compiled.reach(self.forms, &texts);
-                    let actions = &*from.actions & &*reach;
+                    let actions = self.compiled.reach(self.forms, &texts, &from.actions);
                     let mut row = row(actions, texts.into(), Vec::new());
                     if let Some(open) = open {
                         row.add(open);
@@ -149,8 +148,7 @@ impl Tools<'_> {
             Resources::Not(list) => self.outside(part(common), list, out),
             Resources::List(list) => {
                 for (open, texts) in by_variable(list) {
-                    let reach = self.compiled.reach(self.forms, &texts);
-                    let mut part = part(&common & &*reach);
+                    let mut part = part(self.compiled.reach(self.forms, &texts, &common));
                     if part.actions.is_empty() {
                         continue;
                     }
@@ -176,7 +174,7 @@ impl Tools<'_> {
         if !open.is_empty() {
             let texts: Vec<Str> = open.iter().map(|pattern| pattern.text.clone()).collect();
             let mut part = row.clone();
-            part.actions &= &*self.compiled.reach(self.forms, &texts);
+            part.actions = self.compiled.reach(self.forms, &texts, &part.actions);
             row.actions -= &part.actions;
             for pattern in open {
                 part.add(pattern.open.clone().unwrap_or_else(|| Condition {
@@ -195,8 +193,7 @@ impl Tools<'_> {
         match met {
             Some(resources) if *resources == *row.resources => {}
             Some(resources) => {
-                let reach = self.compiled.reach(self.forms, &resources);
-                row.actions &= &*reach;
+                row.actions = self.compiled.reach(self.forms, &resources, &row.actions);
                 row.resources = resources.into();
             }
             None => row.add(Condition {
