@@ -54,7 +54,6 @@ pub struct RunCatalogue {
     services: BTreeMap<(Str, Str), u32>,
     by_service: Vec<ActionSet>,
     by_platform: BTreeMap<Str, ActionSet>,
-    by_level: BTreeMap<AccessLevel, ActionSet>,
     data: ActionSet,
     catalogued: std::collections::BTreeSet<(Str, Str)>,
     /// Pattern text (platform, lower case) to the actions that it matches; filled as patterns are met.
@@ -155,7 +154,6 @@ impl RunCatalogue {
         }
         self.by_service[service_number as usize].insert(id);
         self.by_platform.entry(platform.clone()).or_default().insert(id);
-        self.by_level.entry(level).or_default().insert(id);
         if facts.touches_data {
             self.data.insert(id);
         }
@@ -229,11 +227,6 @@ impl RunCatalogue {
     /// The actions of a platform.
     pub fn platform(&self, platform: &str) -> ActionSet {
         self.by_platform.get(platform).cloned().unwrap_or_default()
-    }
-
-    /// The actions of an access level.
-    pub fn level(&self, level: AccessLevel) -> ActionSet {
-        self.by_level.get(&level).cloned().unwrap_or_default()
     }
 
     /// The actions that touch data.

@@ -12,7 +12,7 @@ impl Judge<'_> {
             if used.contains(*action) || self.grants.actions.contains(*action) {
                 continue;
             }
-            let mut row = self.unused_row(*action, Status::NotGranted, Vec::new());
+            let mut row = self.unused_row(*action, Status::NotGranted, &[]);
             row.denied = one.denied;
             row.uses = 0;
             row.last_used = None;
@@ -39,7 +39,7 @@ impl Judge<'_> {
                 && !held
                 && !by_text()
             {
-                let mut row = self.unused_row(first, Status::Shortfall, Vec::new());
+                let mut row = self.unused_row(first, Status::Shortfall, &[]);
                 row.note = Some(pattern.into());
                 judged.rows.push(row);
             }

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::catalogue::RunCatalogue;
 use crate::catalogue::risk::EscalationIndex;
@@ -124,8 +125,6 @@ pub fn run(input: &Input<'_>, judged: &[bool]) -> Vec<IdentityGap> {
         fresh: input.fresh,
     };
     let ranges = usage_ranges(input.usage);
-    let levels: Vec<(AccessLevel, ActionSet)> =
-        AccessLevel::ALL.iter().map(|level| (*level, input.catalogue.level(*level))).collect();
     let weights = score::Weights::new(input.catalogue, input.escalation);
     (0..input.identities.len())
         .into_par_iter()
@@ -135,14 +134,14 @@ pub fn run(input: &Input<'_>, judged: &[bool]) -> Vec<IdentityGap> {
             let range = ranges.get(&key).cloned().unwrap_or(0..0);
             let intent = input.intents.get(number).and_then(Option::as_ref);
             let is_judged = judged.get(number).copied().unwrap_or(false);
-            one(&frame, (number, identity, intent, is_judged), range, &levels, &weights)
+            one(&frame, (number, identity, intent, is_judged), range, &weights)
         })
         .collect()
 }
 
 /// Catalogue numbers of usage rows; none for calls that need no permission.
 fn usage_actions(input: &Input<'_>) -> Vec<Option<ActionId>> {
-    let mut last: Option<((&str, &str), Option<ActionId>)> = None;
+    let mut known: FxHashMap<(&str, &str), Option<ActionId>> = FxHashMap::default();
     let number = |row: &UsageRow| {
         if row.action.starts_with(NO_PERMISSION) {
             None
@@ -150,29 +149,18 @@ fn usage_actions(input: &Input<'_>) -> Vec<Option<ActionId>> {
             input.catalogue.id(&row.platform, &row.action)
         }
     };
-    input
-        .usage
-        .iter()
-        .map(|row| {
-            let key = (&*row.platform, &*row.action);
-            match last {
-                Some((before, id)) if before == key => id,
-                _ => {
-                    let id = number(row);
-                    last = Some((key, id));
-                    id
-                }
-            }
-        })
+    let rows = input.usage.iter();
+    rows.map(|row| *known.entry((&row.platform, &row.action)).or_insert_with(|| number(row)))
         .collect()
 }
 
 /// Where each identity's rows are in the sorted usage table.
-fn usage_ranges(usage: &[UsageRow]) -> BTreeMap<(&str, &str), std::ops::Range<usize>> {
-    let mut ranges = BTreeMap::new();
+fn usage_ranges(usage: &[UsageRow]) -> FxHashMap<(&str, &str), std::ops::Range<usize>> {
+    let mut ranges = FxHashMap::default();
     let mut start = 0;
-    let key = |row: &UsageRow| (row.platform.clone(), row.identity.clone());
-    for chunk in usage.chunk_by(|left, right| key(left) == key(right)) {
+    for chunk in usage
+        .chunk_by(|left, right| left.identity == right.identity && left.platform == right.platform)
+    {
         let first = &chunk[0];
         ranges.insert((&*first.platform, &*first.identity), start..start + chunk.len());
         start += chunk.len();
@@ -184,7 +172,6 @@ fn one(
     frame: &Frame<'_>,
     (number, identity, intent, is_judged): (usize, &Identity, Option<&Intent>, bool),
     range: std::ops::Range<usize>,
-    levels: &[(AccessLevel, ActionSet)],
     weights: &score::Weights,
 ) -> IdentityGap {
     let grants = frame
@@ -193,7 +180,15 @@ fn one(
         .map_or_else(Arc::default, |evaluator| evaluator.grants(identity, frame.catalogue));
     let uses = uses::Uses::collect(frame, range.clone());
     let fresh = frame.fresh.map(|fresh| fresh.unobserved(number)).unwrap_or_default();
-    let judge = status::Judge { frame, identity, intent, grants: &grants, uses: &uses, fresh };
+    let judge = status::Judge {
+        frame,
+        identity,
+        intent,
+        grants: &grants,
+        uses: &uses,
+        fresh,
+        none: Arc::new([]),
+    };
     let judged = if is_judged { judge.judge() } else { status::Judged::default() };
     let (counts, by_status) = count(&judged, &grants.actions, &uses);
     let (score, terms) = weights.score(&judged.rows, &grants);
@@ -202,11 +197,11 @@ fn one(
         let to = u32::try_from(window.to.day()).unwrap_or(0);
         uses.active.iter().filter(|day| (from..=to).contains(day)).count() as u32
     });
-    let levels = levels
-        .iter()
-        .map(|(level, set)| (*level, set.intersection_len(&grants.actions)))
-        .filter(|(_, count)| *count > 0)
-        .collect();
+    let mut levels = [0_u64; AccessLevel::ALL.len()];
+    for id in &grants.actions {
+        levels[frame.catalogue.entry(id).level as usize] += 1;
+    }
+    let levels = AccessLevel::ALL.into_iter().zip(levels).filter(|(_, count)| *count > 0).collect();
     let last_used = uses.last.max(identity.last_used);
     IdentityGap {
         identity: number,
@@ -247,23 +242,20 @@ fn count(
     granted: &ActionSet,
     uses: &uses::Uses,
 ) -> (Counts, BTreeMap<Status, u64>) {
-    let mut sets: BTreeMap<Status, ActionSet> = BTreeMap::new();
-    for row in &judged.rows {
-        sets.entry(row.status).or_default().extend(row.actions.iter().copied());
+    let rows = judged.rows.iter();
+    let mut pairs: Vec<(ActionId, Status)> =
+        rows.flat_map(|row| row.actions.iter().map(|id| (*id, row.status))).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let (mut sizes, mut firsts) = ([0_u64; Status::ALL.len()], [0_u64; Status::ALL.len()]);
+    let mut last = None;
+    for (id, status) in pairs {
+        sizes[status as usize] += 1;
+        firsts[status as usize] += u64::from(last != Some(id));
+        last = Some(id);
     }
-    let mut seen = ActionSet::new();
-    let mut by_status = BTreeMap::new();
-    for status in Status::ALL {
-        let Some(set) = sets.get(&status) else {
-            continue;
-        };
-        let fresh = set - &seen;
-        if !fresh.is_empty() {
-            by_status.insert(status, fresh.len());
-        }
-        seen |= set;
-    }
-    let size = |status: Status| sets.get(&status).map_or(0, ActionSet::len);
+    let by_status = Status::ALL.into_iter().zip(firsts).filter(|(_, count)| *count > 0).collect();
+    let size = |status: Status| sizes[status as usize];
     let counts = Counts {
         granted: granted.len(),
         observable: judged.observable.len(),

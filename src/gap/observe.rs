@@ -122,12 +122,12 @@ impl Observer {
     }
 
     /// What is observed of an identity's actions: disjoint groups that together are `actions`, leaving out
-    /// those of which nothing is observed. No log speaks of `unlogged`. Resource-limited claims are not in it, see [`Observer::limited`].
+    /// those of which nothing is observed. `own` are the actions of its own policies. No log speaks of `unlogged`. Resource-limited claims are not in it, see [`Observer::limited`].
     pub fn groups(
         &self,
         identity: &Identity,
         actions: &ActionSet,
-        own: &ActionSet,
+        own: &dyn Fn() -> ActionSet,
         unlogged: &ActionSet,
     ) -> Vec<(ActionSet, Observed)> {
         let key = (identity.platform.clone(), identity.account.clone());
@@ -141,9 +141,11 @@ impl Observer {
             }
         }
         groups.push((rest, Observed::default()));
-        for claim in self.identities.get(&identity.id).map_or(&[][..], Vec::as_slice) {
+        let claims = self.identities.get(&identity.id).map_or(&[][..], Vec::as_slice);
+        let own = if claims.is_empty() { ActionSet::new() } else { own() };
+        for claim in claims {
             let mut speaks_of =
-                if claim.own_policies_only { &claim.actions & own } else { claim.actions.clone() };
+                if claim.own_policies_only { &claim.actions & &own } else { claim.actions.clone() };
             if is_log(claim.source) {
                 speaks_of -= unlogged;
             }
@@ -386,7 +388,7 @@ mod tests {
         let observer = Observer::new(claims, &catalogue, &accounts);
         let id = catalogue.id("aws", action).unwrap();
         let set = ActionSet::from_iter([id]);
-        let groups = observer.groups(&identity(), &set, &set, &ActionSet::new());
+        let groups = observer.groups(&identity(), &set, &|| set.clone(), &ActionSet::new());
         groups.into_iter().map(|(_, seen)| seen.covered).next().unwrap_or_default()
     }
 

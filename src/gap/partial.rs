@@ -26,8 +26,7 @@ impl Judge<'_> {
         groups: &[Group],
     ) -> Option<PermissionRow> {
         let entry = self.frame.catalogue.entry(action);
-        let service = entry.service.to_ascii_lowercase();
-        let is_open = self.uses.unmapped.contains(&*service) || self.fresh.contains(action);
+        let is_open = self.uses.is_unmapped(&entry.service) || self.fresh.contains(action);
         if !entry.has_one_resource || is_open {
             return None;
         }
@@ -82,7 +81,7 @@ impl Judge<'_> {
                 (group.days, group.basis)
             }
         };
-        let mut row = self.unused_row(action, Status::Excess, granted_by);
+        let mut row = self.unused_row(action, Status::Excess, &granted_by);
         row.resources = resources.into();
         row.observed_days = days;
         row.basis = basis;
@@ -127,7 +126,7 @@ impl Judge<'_> {
         }
         for ((facet, is_reached), (spot, why, patterns)) in parts {
             all.extend(patterns.iter().cloned());
-            let mut row = self.unused_row(action, Status::Drift, covering.to_vec());
+            let mut row = self.unused_row(action, Status::Drift, covering);
             row.resources = patterns.into_iter().collect();
             row.facets.insert(facet);
             row.intent = Some((spot, why));

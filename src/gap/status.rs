@@ -44,12 +44,12 @@ pub(super) struct Group {
 
 /// What unused actions that stand in one row have in common.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct FoldKey {
+struct FoldKey<'a> {
     status: Status,
     reason: Option<Reason>,
     drift: Option<(Facet, Spot, Str)>,
     service: u32,
-    granted_by: Vec<u32>,
+    granted_by: &'a [u32],
     group: Option<usize>,
     days: u32,
 }
@@ -79,14 +79,15 @@ pub(super) struct Judge<'a> {
     pub(super) uses: &'a Uses,
     /// Actions whose grant is new: their non-use says nothing.
     pub(super) fresh: ActionSet,
+    /// An empty list, for rows that have none of their own.
+    pub(super) none: Arc<[Str]>,
 }
 
 impl Judge<'_> {
     pub(super) fn judge(&self) -> Judged {
         let granted = &self.grants.actions;
         let used = self.uses.allowed();
-        let own = self.own();
-        let groups = self.groups(&(granted | &used), &own);
+        let groups = self.groups(&(granted | &used));
         let mut judged = Judged::default();
         for group in groups.iter().filter(|group| group.is_enough) {
             judged.observable |= &(&group.actions & granted) - &self.fresh;
@@ -147,10 +148,11 @@ impl Judge<'_> {
         Some((from, window.to))
     }
 
-    fn groups(&self, actions: &ActionSet, own: &ActionSet) -> Vec<Group> {
+    fn groups(&self, actions: &ActionSet) -> Vec<Group> {
         let mut out = Vec::new();
         let unlogged = self.frame.unlogged(self.identity);
-        for (set, observed) in self.frame.observer.groups(self.identity, actions, own, &unlogged) {
+        let own = || self.own();
+        for (set, observed) in self.frame.observer.groups(self.identity, actions, &own, &unlogged) {
             let mut rest = set;
             for (since, policy) in &self.grants.since {
                 let young = &rest & policy;
@@ -396,7 +398,7 @@ impl Judge<'_> {
             uses: usage().map(|row| row.count).sum(),
             denied: one.denied,
             observed_days: 0,
-            basis: Arc::new([]),
+            basis: self.none.clone(),
             intent: None,
             undecided: FacetSet::default(),
             is_reached: false,
@@ -413,7 +415,7 @@ impl Judge<'_> {
         &self,
         action: ActionId,
         status: Status,
-        granted_by: Vec<u32>,
+        granted_by: &[u32],
     ) -> PermissionRow {
         PermissionRow {
             service: self.frame.catalogue.entry(action).service.clone(),
@@ -422,8 +424,8 @@ impl Judge<'_> {
             reason: None,
             facets: FacetSet::default(),
             is_part: false,
-            resources: Arc::new([]),
-            is_conditional: self.is_conditional(&granted_by),
+            resources: self.none.clone(),
+            is_conditional: self.is_conditional(granted_by),
             granted_by: granted_by.into(),
             first_used: None,
             last_used: None,
@@ -431,7 +433,7 @@ impl Judge<'_> {
             uses: 0,
             denied: 0,
             observed_days: 0,
-            basis: Arc::new([]),
+            basis: self.none.clone(),
             intent: None,
             undecided: FacetSet::default(),
             is_reached: false,
@@ -446,64 +448,76 @@ impl Judge<'_> {
             pairs.extend((&row.actions & unused).iter().map(|id| (id, number as u32)));
         }
         pairs.sort_unstable();
-        let mut group_of: BTreeMap<ActionId, usize> = BTreeMap::new();
+        // Of each action the grant rows are a slice of one list.
+        let rows: Vec<u32> = pairs.iter().map(|(_, row)| *row).collect();
+        let mut group_of: Vec<(ActionId, usize)> = Vec::new();
         for (number, group) in groups.iter().enumerate() {
             group_of.extend((&group.actions & unused).iter().map(|id| (id, number)));
         }
+        group_of.sort_unstable();
+        let mut group_of = group_of.into_iter().peekable();
         let attempts = self.frame.observer.attempts(self.identity);
         let has_limited = self.frame.observer.has_limited(self.identity);
-        let mut folded: BTreeMap<FoldKey, Vec<ActionId>> = BTreeMap::new();
+        let mut folded: Vec<(FoldKey<'_>, ActionId)> = Vec::new();
+        let mut start = 0;
         for chunk in pairs.chunk_by(|left, right| left.0 == right.0) {
             let action = chunk[0].0;
-            let by: Vec<u32> = chunk.iter().map(|(_, row)| *row).collect();
-            let entry = self.frame.catalogue.entry(action);
-            let group = group_of.get(&action).copied();
+            let by = &rows[start..start + chunk.len()];
+            start += chunk.len();
+            while group_of.next_if(|(id, _)| *id < action).is_some() {}
+            let group = group_of.next_if(|(id, _)| *id == action).map(|(_, number)| number);
             let mut seen = group.map_or((0, false), |at| (groups[at].days, groups[at].is_enough));
             let mut basis = group;
             let is_fresh = self.fresh.contains(action);
             seen.1 &= !is_fresh;
             if !seen.1 && has_limited && !is_fresh {
-                let limited = self.limited(action, &by);
+                let limited = self.limited(action, by);
                 if limited.is_enough {
                     (seen, basis) = ((limited.days, true), None);
                     judged.observable.insert(action);
                 }
             }
-            let drift = self.drift_of_unused(action, &by);
+            let drift = self.drift_of_unused(action, by);
             let (status, reason) = match &drift {
                 Some(_) => (Status::Drift, None),
-                None => self.status_of_unused(action, &by, seen, attempts),
+                None => self.status_of_unused(action, by, seen, attempts),
             };
             let key = FoldKey {
                 status,
                 reason,
                 drift,
-                service: entry.service_number,
+                service: self.frame.catalogue.entry(action).service_number,
                 granted_by: by,
                 group: basis,
                 days: seen.0,
             };
-            folded.entry(key).or_default().push(action);
+            folded.push((key, action));
         }
-        for (key, actions) in folded {
-            let mut row = self.unused_row(actions[0], key.status, key.granted_by);
-            row.resources = self.granted_resources(&row.granted_by);
-            row.denied = actions
-                .iter()
-                .filter_map(|id| self.uses.by_action.get(id))
-                .map(|one| one.denied)
-                .sum();
-            row.actions = actions;
-            row.reason = key.reason;
-            if let Some((facet, spot, why)) = key.drift {
-                row.facets.insert(facet);
-                row.intent = Some((spot, why));
-            }
-            row.observed_days = key.days;
-            row.basis =
-                key.group.map_or_else(|| Arc::new([]) as Arc<[Str]>, |at| groups[at].basis.clone());
-            judged.rows.push(row);
+        folded.sort_unstable();
+        for chunk in folded.chunk_by(|left, right| left.0 == right.0) {
+            judged.rows.push(self.folded_row(chunk, groups));
         }
+    }
+
+    /// The row of unused actions that have a key in common.
+    fn folded_row(&self, chunk: &[(FoldKey<'_>, ActionId)], groups: &[Group]) -> PermissionRow {
+        let (key, first) = &chunk[0];
+        let mut row = self.unused_row(*first, key.status, key.granted_by);
+        row.resources = self.granted_resources(key.granted_by);
+        row.actions.reserve_exact(chunk.len() - 1);
+        row.actions.extend(chunk.iter().skip(1).map(|(_, id)| *id));
+        let uses = row.actions.iter().filter_map(|id| self.uses.by_action.get(id));
+        row.denied = uses.map(|one| one.denied).sum();
+        row.reason = key.reason;
+        if let Some((facet, spot, why)) = &key.drift {
+            row.facets.insert(*facet);
+            row.intent = Some((*spot, why.clone()));
+        }
+        row.observed_days = key.days;
+        if let Some(at) = key.group {
+            row.basis = groups[at].basis.clone();
+        }
+        row
     }
 
     fn limited(&self, action: ActionId, by: &[u32]) -> Group {
@@ -555,8 +569,7 @@ impl Judge<'_> {
         let reason = if tried_by_report || one.is_some_and(|one| one.undetermined > 0) {
             Some(Reason::Attempted)
         } else if is_enough {
-            let service = entry.service.to_ascii_lowercase();
-            self.uses.unmapped.contains(&*service).then_some(Reason::Unmapped)
+            self.uses.is_unmapped(&entry.service).then_some(Reason::Unmapped)
         } else if &**self.frame.catalogue.class_of(action) == NEVER_LOGGED {
             Some(Reason::NeverLogged)
         } else if by.iter().all(|at| self.is_open(*at)) {

@@ -66,6 +66,11 @@ impl Uses {
         uses
     }
 
+    /// Whether events of a service could not be mapped to an action.
+    pub(super) fn is_unmapped(&self, service: &str) -> bool {
+        !self.unmapped.is_empty() && self.unmapped.contains(&*service.to_ascii_lowercase())
+    }
+
     /// Actions with allowed use.
     pub(super) fn allowed(&self) -> ActionSet {
         self.by_action.iter().filter(|(_, one)| one.allowed > 0).map(|(id, _)| *id).collect()

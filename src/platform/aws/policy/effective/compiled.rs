@@ -33,7 +33,9 @@ pub struct Compiled {
     pub(super) unknown: ActionSet,
     /// Actions to which resource control policies apply.
     pub(super) under_rcp: ActionSet,
-    pub(super) iam: ActionSet,
+    /// Of all actions those of which the resource types are known, and of these IAM's.
+    pub(super) known: ActionSet,
+    pub(super) known_iam: ActionSet,
     list_buckets: Option<ActionId>,
     by_name: HashMap<String, ActionId>,
     by_type: Vec<ActionSet>,
@@ -61,7 +63,8 @@ impl Compiled {
             untyped: ActionSet::new(),
             unknown: ActionSet::new(),
             under_rcp: ActionSet::new(),
-            iam: run.service("aws", "iam"),
+            known: ActionSet::new(),
+            known_iam: ActionSet::new(),
             list_buckets: run.id("aws", "s3:ListAllMyBuckets"),
             by_name: HashMap::new(),
             by_type: vec![ActionSet::new(); catalogue.resource_types.len()],
@@ -94,6 +97,8 @@ impl Compiled {
                 }
             }
         }
+        compiled.known = &*compiled.all - &compiled.unknown;
+        compiled.known_iam = run.service("aws", "iam") & &compiled.known;
         compiled
     }
 
@@ -479,7 +484,8 @@ impl<'p> Sought<'p> {
     }
 
     fn is_near(&self, form: &Form) -> bool {
-        let is_elsewhere = |service: &str| form.service.as_deref().is_some_and(|own| own != service);
+        let is_elsewhere =
+            |service: &str| form.service.as_deref().is_some_and(|own| own != service);
         !self.service.is_some_and(is_elsewhere) && self.may_start(form)
     }
 

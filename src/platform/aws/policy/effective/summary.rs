@@ -121,16 +121,15 @@ fn administrative(rows: &[GrantRow], compiled: &Compiled) -> Option<Str> {
         has_except |= !row.except.is_empty();
     }
     // What only the evidence names is no part of everything.
-    let known = &*compiled.all - &compiled.unknown;
-    let lacks = |wanted: &ActionSet| wanted.len() - (wanted & &actions).len();
+    let (known, iam) = (&compiled.known, &compiled.known_iam);
+    let lacks = |wanted: &ActionSet| wanted.len() - wanted.intersection_len(&actions);
     let few = |wanted: &ActionSet| lacks(wanted) * 100 <= wanted.len() * LACKS_PERCENT;
-    let iam = &compiled.iam & &known;
-    if iam.is_empty() || !few(&iam) {
+    if iam.is_empty() || !few(iam) {
         return None;
     }
-    let (what, missing) = match few(&known) {
-        true => ("everything", lacks(&known)),
-        false => ("everything on iam", lacks(&iam)),
+    let (what, missing) = match few(known) {
+        true => ("everything", lacks(known)),
+        false => ("everything on iam", lacks(iam)),
     };
     let mut words = what.to_string();
     if missing > 0 {
