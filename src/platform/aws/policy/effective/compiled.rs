@@ -197,11 +197,11 @@ impl Compiled {
         let buckets = self.list_buckets.filter(|id| about.contains(*id));
         let mut kinds: Vec<(u32, bool)> = Vec::new();
         for pattern in patterns {
-            if about.len() > FEW || !has_service(pattern) {
-                if let Some(whole) = self.whole(forms, pattern) {
-                    set |= about & &*whole;
-                    continue;
-                }
+            if (about.len() > FEW || !has_service(pattern))
+                && let Some(whole) = self.whole(forms, pattern)
+            {
+                set |= about & &*whole;
+                continue;
             }
             if kinds.is_empty() {
                 kinds = self.kinds(about);
