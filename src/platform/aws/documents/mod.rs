@@ -8,6 +8,7 @@ pub(crate) mod access;
 pub(crate) mod authorization;
 pub(crate) mod credentials;
 mod details;
+mod entities;
 pub(crate) mod organization;
 pub(crate) mod pool;
 pub(crate) mod resource;
@@ -22,8 +23,8 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use self::access::{Finding, Job, Report};
-use self::authorization::{Entity, Export, Group, Managed};
 use self::credentials::{KeyListed, KeyUse, ReportRow};
+use self::entities::{Entity, Export, Group, Managed};
 use self::organization::Organisation;
 use self::pool::Pool;
 use self::resource::ResourcePolicy;
