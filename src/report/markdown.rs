@@ -3,6 +3,7 @@
 //! With the table `findings` it is the whole report: the blocks of the terminal in the same order, tables whole,
 //! long lists folded in `<details>`, coverage and inputs last. With another table it is that table.
 
+use std::collections::HashMap;
 use std::io;
 
 use super::columns::{self, Cell, Column};
@@ -156,18 +157,28 @@ fn identities(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
         title.push_str(&format!(", {} apart", count(apart, "administrator")));
     }
     writeln!(out, "## Identities ({title})\n")?;
+    let mut findings: HashMap<&str, Vec<&FindingOut>> = HashMap::new();
+    for finding in &report.findings {
+        findings.entry(&finding.identity).or_default().push(finding);
+    }
     for identity in judged() {
         let name = html_in_markdown(&identity.name);
         let counts = html_in_markdown(&identity_counts(identity));
         writeln!(out, "<details><summary><code>{name}</code>: {counts}</summary>\n")?;
-        one(report, identity, out)?;
+        let mine = findings.get(&*identity.id).map_or(&[][..], Vec::as_slice);
+        one(report, identity, mine, out)?;
         writeln!(out, "</details>\n")?;
     }
     Ok(())
 }
 
-/// What `authgap explain` prints of an identity, as tables.
-fn one(report: &Report, identity: &IdentityOut, out: &mut dyn io::Write) -> io::Result<()> {
+/// What `authgap explain` prints of an identity and its findings, as tables.
+fn one(
+    report: &Report,
+    identity: &IdentityOut,
+    findings: &[&FindingOut],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     writeln!(out, "{}\n", markdown_code(&identity.id))?;
     writeln!(out, "- {}", markdown(&facts(report, identity).join(", ")))?;
     writeln!(out, "- {}", markdown(&activity(report, identity).join("; ")))?;
@@ -182,8 +193,7 @@ fn one(report: &Report, identity: &IdentityOut, out: &mut dyn io::Write) -> io::
         writeln!(out, "- can act as {}", markdown_code(reached))?;
     }
     writeln!(out)?;
-    let mine = report.findings.iter().filter(|finding| finding.identity == identity.id);
-    for finding in mine {
+    for finding in findings {
         why(finding, out)?;
     }
     permissions(report, identity, out)?;
