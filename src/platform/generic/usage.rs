@@ -226,28 +226,7 @@ impl Group {
 }
 
 fn empty(key: (Str, Str, Outcome), scope: ScopeSet, on_behalf_of: Option<Str>) -> UsageRow {
-    UsageRow {
-        platform: super::ID.into(),
-        identity: key.0,
-        action: key.1,
-        scope,
-        outcome: key.2,
-        on_behalf_of,
-        via: None,
-        inferred: false,
-        unmapped: false,
-        also: 0,
-        count: 0,
-        first: None,
-        last: None,
-        first_place: None,
-        last_place: None,
-        slots: RoaringBitmap::new(),
-        regions: BTreeSet::new(),
-        networks: Default::default(),
-        agents: Default::default(),
-        sessions: Default::default(),
-    }
+    UsageRow { scope, on_behalf_of, ..UsageRow::new(super::ID.into(), key.0, key.1, key.2) }
 }
 
 /// As [`UsageRow::merge`] of a row made of the event, without making one.

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::condition::Operator;
 use super::document::{Match, Named, Policy, PolicyError, Statement, Test};
 use super::plain;
-use crate::model::{Glob, Place, Str};
+use crate::model::{Glob, Place, Str, Texts};
 
 type Result<T> = std::result::Result<T, PolicyError>;
 
@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, PolicyError>;
 #[derive(Debug, Default)]
 pub struct Interner {
     actions: HashMap<Str, Glob>,
-    texts: HashSet<Str>,
+    texts: Texts,
 }
 
 impl Interner {
@@ -36,15 +36,6 @@ impl Interner {
         let glob = Glob::fold(if all { "*" } else { text });
         self.actions.insert(text.into(), glob.clone());
         glob
-    }
-
-    fn text(&mut self, text: &str) -> Str {
-        if let Some(known) = self.texts.get(text) {
-            return known.clone();
-        }
-        let shared: Str = text.into();
-        self.texts.insert(shared.clone());
-        shared
     }
 }
 
@@ -276,7 +267,7 @@ impl<'a> Reader<'a, '_> {
         };
         Ok(Statement {
             number: number as u32,
-            sid: sid.map(|sid| self.interner.text(&sid)),
+            sid: sid.map(|sid| self.interner.texts.share(&sid)),
             allow,
             actions,
             resources,
@@ -341,7 +332,7 @@ impl<'a> Reader<'a, '_> {
         let texts = self.strings(value, "Resource")?;
         let one = |text: Cow<'a, str>| {
             let text = if is_stars(&text) { "*" } else { &text };
-            self.interner.text(text)
+            self.interner.texts.share(text)
         };
         let mut list: Vec<Str> = texts.into_iter().map(one).collect();
         list.shrink_to_fit();
@@ -378,7 +369,11 @@ impl<'a> Reader<'a, '_> {
             };
             for text in self.strings(member.value, "Principal")? {
                 let is_anyone = &*member.key == "AWS" && &*text == "*";
-                list.push(if is_anyone { Named::Anyone } else { kind(self.interner.text(&text)) });
+                list.push(if is_anyone {
+                    Named::Anyone
+                } else {
+                    kind(self.interner.texts.share(&text))
+                });
             }
         }
         Ok(Match { not, list })
@@ -397,11 +392,11 @@ impl<'a> Reader<'a, '_> {
             for key in self.members(operator.value, "a condition operator")? {
                 let texts = self.strings(key.value, "a condition value")?;
                 tests.push(Test {
-                    operator: self.interner.text(&operator.key),
+                    operator: self.interner.texts.share(&operator.key),
                     meaning,
-                    key: self.interner.text(&key.key.to_ascii_lowercase()),
-                    key_text: self.interner.text(&key.key),
-                    values: texts.iter().map(|text| self.interner.text(text)).collect(),
+                    key: self.interner.texts.share(&key.key.to_ascii_lowercase()),
+                    key_text: self.interner.texts.share(&key.key),
+                    values: texts.iter().map(|text| self.interner.texts.share(text)).collect(),
                 });
             }
         }

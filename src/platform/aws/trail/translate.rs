@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use rayon::prelude::*;
-use roaring::RoaringBitmap;
 
-use crate::model::{Bounded, Outcome, ScopeSet, Str, UsageRow};
+use crate::model::{Outcome, ScopeSet, Str, Texts, UsageRow};
 use crate::platform::LogSpan;
 use crate::platform::events::{RawRow, Translated};
 use crate::platform::recorded::Recorded;
@@ -123,7 +122,7 @@ struct Work<'n> {
     remarked: HashMap<String, usize>,
     platform: Str,
     /// Texts that many rows share.
-    texts: HashSet<Str>,
+    texts: Texts,
     done: Done,
 }
 
@@ -154,19 +153,9 @@ impl Work<'_> {
             types: ActionTypes::default(),
             remarked: HashMap::new(),
             platform: "aws".into(),
-            texts: HashSet::new(),
+            texts: Texts::default(),
             done: Done::default(),
         }
-    }
-
-    /// A text as it is held once.
-    fn text(&mut self, text: &str) -> Str {
-        if let Some(known) = self.texts.get(text) {
-            return known.clone();
-        }
-        let shared: Str = text.into();
-        self.texts.insert(shared.clone());
-        shared
     }
 
     fn row(&mut self, row: &RawRow) {
@@ -184,7 +173,7 @@ impl Work<'_> {
         self.span(&key, meaning.outcome(), &found, row);
         match caller(&key, self.names) {
             Caller::Identity(identity) => {
-                let identity = self.text(&identity);
+                let identity = self.texts.share(&identity);
                 if let Some(id) = key.some(Part::UniqueId) {
                     let ids = self.done.unique.entry(identity.clone()).or_default();
                     if !ids.contains(id) {
@@ -422,15 +411,12 @@ impl Work<'_> {
         self.push_as(call, key, row, true);
     }
 
-    /// Adds a usage row, without the row's sets; of the rows of one call that differ in scope only the first counts its events.
+    /// Adds a usage row, without the row's sets ([`Work::hand_over`]); of the rows of one call that differ in scope only
+    /// the first counts its events.
     fn push_as(&mut self, call: Use, key: &Key<'_>, row: &RawRow, counts: bool) {
-        let region = key.some(Part::Region).map(|region| self.text(region));
+        let region = key.some(Part::Region).map(|region| self.texts.share(region));
         self.done.usage.push(UsageRow {
-            platform: self.platform.clone(),
-            identity: call.identity,
-            action: call.action,
             scope: call.scope,
-            outcome: call.outcome,
             on_behalf_of: call.on_behalf_of,
             via: call.via,
             inferred: call.inferred,
@@ -441,11 +427,8 @@ impl Work<'_> {
             last: Some(row.last.0),
             first_place: Some(row.first.1),
             last_place: Some(row.last.1),
-            slots: RoaringBitmap::new(),
             regions: region.into_iter().collect(),
-            networks: Bounded::default(),
-            agents: Bounded::default(),
-            sessions: Bounded::default(),
+            ..UsageRow::new(self.platform.clone(), call.identity, call.action, call.outcome)
         });
     }
 
