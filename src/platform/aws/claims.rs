@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use super::arn::Arn;
 use super::documents::Evidence;
 use super::documents::access::{Finding, Report, Unused};
-use super::documents::authorization::LastUse;
+use super::documents::entities::LastUse;
 use crate::model::{Claim, ClaimScope, Intervals, Place, Rw, Says, Select, Source, Str, Time};
 use crate::platform::LogSummary;
 

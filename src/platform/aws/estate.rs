@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::arn::is_account;
 use super::claims::{Maker, Owners, canonical};
-use super::documents::authorization::{Entity, Group, Inline, LastUse};
+use super::documents::entities::{Entity, Group, Inline, LastUse};
 use super::documents::pool::PolicyDocument;
 use super::documents::roles::join_roles;
 use super::documents::{Evidence, credentials};

@@ -17,7 +17,7 @@
 use std::collections::BTreeSet;
 
 use super::arn::{Arn, is_account};
-use super::documents::authorization::Entity;
+use super::documents::entities::Entity;
 use super::documents::pool::PolicyDocument;
 use super::policy::document::{Named, Policy, Statement};
 use crate::model::{Identity, IdentityKind, Label, Link, Place, Str};

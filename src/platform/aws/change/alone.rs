@@ -9,7 +9,8 @@ use super::{Holder, HolderKind, UNKNOWN};
 use crate::model::Str;
 use crate::model::settings::Side;
 use crate::platform::aws::documents::Evidence;
-use crate::platform::aws::documents::authorization::{self as details, add_entity};
+use crate::platform::aws::documents::authorization::add_entity;
+use crate::platform::aws::documents::entities::Managed;
 
 /// Identity policies that nothing attaches are judged alone, if nothing else in the evidence grants: each stands
 /// for an identity that would hold it.
@@ -25,7 +26,7 @@ pub(super) fn alone(evidence: &mut Evidence, side: Side) {
     for ((_, document, place), name) in alone.into_iter().zip(names) {
         let arn: Str = format!("arn:aws:iam::{UNKNOWN}:policy/{name}").into();
         evidence.changes.stand_ins.insert(arn.clone(), format!("aws:policy/{name}").into());
-        let managed = details::Managed { document: Some(document), since: None, place };
+        let managed = Managed { document: Some(document), since: None, place };
         evidence.managed.insert(arn.clone(), managed);
         let holder = Holder { kind: HolderKind::Role, name: name.into(), scope: 0 };
         let mut entity = entity(&arn, UNKNOWN, &holder, place);

@@ -17,9 +17,8 @@ use crate::model::settings::Side;
 use crate::model::{FileId, Place, Str};
 use crate::platform::aws::arn::{Arn, is_account};
 use crate::platform::aws::documents::Evidence;
-use crate::platform::aws::documents::authorization::{
-    self as details, Entity, Group, LastUse, add_entity,
-};
+use crate::platform::aws::documents::authorization::add_entity;
+use crate::platform::aws::documents::entities::{self, Entity, Group, LastUse, Managed, name_key};
 use crate::platform::aws::documents::organization::OrgPolicy;
 use crate::platform::aws::documents::pool::PolicyDocument;
 use crate::platform::aws::documents::resource::ResourcePolicy;
@@ -257,8 +256,7 @@ impl Joining<'_> {
         if let Some(arn) = self.ids.get(&key) {
             return arn.clone();
         }
-        let by_name =
-            (account.clone(), details::name_key(holder.kind == HolderKind::User, &holder.name));
+        let by_name = (account.clone(), name_key(holder.kind == HolderKind::User, &holder.name));
         let known = self.evidence.by_name.get(&by_name);
         let known = known.or_else(|| self.known.arn(holder.kind, &holder.name, &account));
         let arn = known.cloned().unwrap_or_else(|| {
@@ -391,7 +389,7 @@ impl Joining<'_> {
                 !is_same || is_own
             });
             if let Some(document) = &one.document {
-                held.inline.push(details::Inline {
+                held.inline.push(entities::Inline {
                     name: full,
                     document: document.clone(),
                     place: one.place,
@@ -422,7 +420,7 @@ impl Joining<'_> {
         let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
         let Ok(parsed) = Policy::parse(text, &|_| Some(place)) else { return };
         let document = Some(PolicyDocument::Parsed(Arc::new(parsed)));
-        let managed = details::Managed { document, since: None, place };
+        let managed = Managed { document, since: None, place };
         self.evidence.managed.insert(policy.clone(), managed);
     }
 
@@ -433,7 +431,7 @@ impl Joining<'_> {
         for one in change.policies.iter().filter(|one| !one.is_gone) {
             let arn = self.homes.placed(&one.arn, one.scope);
             let document = merged(&one.documents);
-            let managed = details::Managed { document, since: None, place: one.place };
+            let managed = Managed { document, since: None, place: one.place };
             self.evidence.changes.addresses.insert(arn.clone(), one.address.clone());
             self.evidence.managed.insert(arn, managed);
         }
@@ -506,7 +504,7 @@ fn full_name(one: &Inline) -> Str {
 
 /// The policies of one holder.
 struct Held<'h> {
-    inline: &'h mut Vec<details::Inline>,
+    inline: &'h mut Vec<entities::Inline>,
     attached: &'h mut Vec<Str>,
 }
 

@@ -9,9 +9,8 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub(crate) use super::entities::{Entity, Export, Group, Inline, LastUse, Managed, name_key};
-
 use super::details::{Detail, InlineText, ManagedText, Version, cut};
+use super::entities::{Entity, Export, Group, Inline, LastUse, Managed};
 use super::pool::{self, PolicyDocument, Pool};
 use super::wire::reason;
 use super::{Evidence, Source};

@@ -8,7 +8,7 @@ pub(crate) mod access;
 pub(crate) mod authorization;
 pub(crate) mod credentials;
 mod details;
-mod entities;
+pub(crate) mod entities;
 pub(crate) mod organization;
 pub(crate) mod pool;
 pub(crate) mod resource;

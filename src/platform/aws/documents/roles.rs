@@ -5,8 +5,9 @@
 
 use hashbrown::HashMap;
 
-use super::authorization::{Entity, LastUse, frame};
+use super::authorization::frame;
 use super::details::Detail;
+use super::entities::{Entity, LastUse};
 use super::wire::typed;
 use super::{Evidence, Source};
 use crate::model::Str;
