@@ -122,7 +122,8 @@ impl Observer {
     }
 
     /// What is observed of an identity's actions: disjoint groups that together are `actions`, leaving out
-    /// those of which nothing is observed. `own` are the actions of its own policies. No log speaks of `unlogged`. Resource-limited claims are not in it, see [`Observer::limited`].
+    /// those of which nothing is observed. `own` gives the actions of its own policies, which only some claims ask for.
+    /// No log speaks of `unlogged`. Resource-limited claims are not in it, see [`Observer::limited`].
     pub fn groups(
         &self,
         identity: &Identity,

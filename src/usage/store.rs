@@ -114,10 +114,10 @@ fn flag(name: &str, rows: &[UsageRow], get: impl Fn(&UsageRow) -> bool) -> Colum
     Series::new(name.into(), rows.iter().map(get).collect::<Vec<bool>>()).into_column()
 }
 
-fn list<'a>(
+fn list<'a, I: IntoIterator<Item = &'a Str>>(
     name: &str,
     rows: &'a [UsageRow],
-    get: impl Fn(&'a UsageRow) -> Vec<&'a Str>,
+    get: impl Fn(&'a UsageRow) -> I,
 ) -> Column {
     let mut builder = ListStringChunkedBuilder::new(name.into(), rows.len(), rows.len() * 2);
     for row in rows {
@@ -165,12 +165,12 @@ fn table(rows: &[UsageRow]) -> Result<DataFrame, PolarsError> {
         time("first", rows, |row| row.first),
         time("last", rows, |row| row.last),
         Series::new("slots".into(), slots).into_column(),
-        list("regions", rows, |row| row.regions.iter().collect()),
-        list("networks", rows, |row| row.networks.values().iter().collect()),
+        list("regions", rows, |row| &row.regions),
+        list("networks", rows, |row| row.networks.values()),
         flag("networks_overflow", rows, |row| row.networks.overflow),
-        list("agents", rows, |row| row.agents.values().iter().collect()),
+        list("agents", rows, |row| row.agents.values()),
         flag("agents_overflow", rows, |row| row.agents.overflow),
-        list("sessions", rows, |row| row.sessions.values().iter().collect()),
+        list("sessions", rows, |row| row.sessions.values()),
         flag("sessions_overflow", rows, |row| row.sessions.overflow),
     ];
     DataFrame::new(rows.len(), columns)
