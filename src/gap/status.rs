@@ -443,14 +443,14 @@ impl Judge<'_> {
 
     /// Rows of what is granted and has no allowed use, folded by service, status, reason and grants.
     fn unused(&self, unused: &ActionSet, groups: &[Group], judged: &mut Judged) {
-        let mut pairs: Vec<(ActionId, u32)> = Vec::new();
+        let mut pairs: Vec<(ActionId, u32)> = Vec::with_capacity(unused.len() as usize);
         for (number, row) in self.grants.rows.iter().enumerate() {
             pairs.extend((&row.actions & unused).iter().map(|id| (id, number as u32)));
         }
         pairs.sort_unstable();
         // Of each action the grant rows are a slice of one list.
         let rows: Vec<u32> = pairs.iter().map(|(_, row)| *row).collect();
-        let mut group_of: Vec<(ActionId, usize)> = Vec::new();
+        let mut group_of: Vec<(ActionId, usize)> = Vec::with_capacity(unused.len() as usize);
         for (number, group) in groups.iter().enumerate() {
             group_of.extend((&group.actions & unused).iter().map(|id| (id, number)));
         }
@@ -458,7 +458,7 @@ impl Judge<'_> {
         let mut group_of = group_of.into_iter().peekable();
         let attempts = self.frame.observer.attempts(self.identity);
         let has_limited = self.frame.observer.has_limited(self.identity);
-        let mut folded: Vec<(FoldKey<'_>, ActionId)> = Vec::new();
+        let mut folded: Vec<(FoldKey<'_>, ActionId)> = Vec::with_capacity(pairs.len());
         let mut start = 0;
         for chunk in pairs.chunk_by(|left, right| left.0 == right.0) {
             let action = chunk[0].0;
@@ -494,9 +494,9 @@ impl Judge<'_> {
             folded.push((key, action));
         }
         folded.sort_unstable();
-        for chunk in folded.chunk_by(|left, right| left.0 == right.0) {
-            judged.rows.push(self.folded_row(chunk, groups));
-        }
+        let chunks = || folded.chunk_by(|left, right| left.0 == right.0);
+        judged.rows.reserve_exact(chunks().count());
+        judged.rows.extend(chunks().map(|chunk| self.folded_row(chunk, groups)));
     }
 
     /// The row of unused actions that have a key in common.

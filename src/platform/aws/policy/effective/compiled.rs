@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::{Arc, RwLock};
 
 use hashbrown::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::template::{self, Piece};
 use crate::catalogue::{Catalogue, RunCatalogue};
@@ -19,6 +20,9 @@ use crate::platform::aws::policy::matching::all_buckets;
 
 /// More entries than this are computed anew each time.
 const CACHE_CAP: usize = 50_000;
+
+/// No more addresses of names are remembered once there are so many.
+const ADDRESSES_CAP: usize = 200_000;
 
 /// Of so many actions it is cheaper to find what a pattern of one service reaches than to look it up.
 const FEW: u64 = 64;
@@ -38,6 +42,8 @@ pub struct Compiled {
     pub(super) known_iam: ActionSet,
     list_buckets: Option<ActionId>,
     by_name: HashMap<String, ActionId>,
+    /// Actions by the address of a name that was met; the name stays alive as long as its address is a key.
+    addresses: RwLock<FxHashMap<usize, (Glob, Option<ActionId>)>>,
     by_type: Vec<ActionSet>,
     /// For each action its number in the catalogue.
     index: Vec<Option<u32>>,
@@ -67,6 +73,7 @@ impl Compiled {
             known_iam: ActionSet::new(),
             list_buckets: run.id("aws", "s3:ListAllMyBuckets"),
             by_name: HashMap::new(),
+            addresses: RwLock::default(),
             by_type: vec![ActionSet::new(); catalogue.resource_types.len()],
             index: vec![None; run.len()],
             patterns: RwLock::default(),
@@ -133,12 +140,9 @@ impl Compiled {
             [one] if !one.is_exact() && !actions.not => return self.pattern(one, run),
             list => {
                 let mut set = ActionSet::new();
-                for glob in list {
-                    if glob.is_exact() {
-                        set.extend(self.by_name.get(glob.as_str()).copied());
-                    } else {
-                        set |= &*self.pattern(glob, run);
-                    }
+                set.extend(self.named(list));
+                for glob in list.iter().filter(|glob| !glob.is_exact()) {
+                    set |= &*self.pattern(glob, run);
                 }
                 set
             }
@@ -147,6 +151,34 @@ impl Compiled {
             set = &*self.all - &set;
         }
         Arc::new(set)
+    }
+
+    /// The actions that a list names, ascending. Documents of an estate share their texts, so that a name is mostly
+    /// found by its address, without reading it.
+    fn named(&self, list: &[Glob]) -> Vec<ActionId> {
+        let address = |glob: &Glob| glob.as_str().as_ptr().addr();
+        let mut ids = Vec::with_capacity(list.len());
+        let mut fresh: Vec<(&Glob, Option<ActionId>)> = Vec::new();
+        if let Ok(known) = self.addresses.read() {
+            let has_room = known.len() < ADDRESSES_CAP;
+            for glob in list.iter().filter(|glob| glob.is_exact()) {
+                if let Some((_, id)) = known.get(&address(glob)) {
+                    ids.extend(*id);
+                    continue;
+                }
+                let id = self.by_name.get(glob.as_str()).copied();
+                ids.extend(id);
+                fresh.extend(has_room.then_some((glob, id)));
+            }
+        }
+        if !fresh.is_empty()
+            && let Ok(mut known) = self.addresses.write()
+        {
+            known.extend(fresh.into_iter().map(|(glob, id)| (address(glob), (glob.clone(), id))));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     fn pattern(&self, glob: &Glob, run: &RunCatalogue) -> Arc<ActionSet> {

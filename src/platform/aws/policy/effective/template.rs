@@ -101,7 +101,8 @@ pub(super) fn as_pattern(pieces: &[Piece]) -> String {
 
 /// Whether some resource of the template is matched by a pattern with `*` and `?`.
 ///
-/// Walks both from the front; each pair of positions is visited once.
+/// Walks both from the front; each pair of positions is visited once. Most patterns need no walk: where the texts
+/// part the pattern has a `*`, and the template's last variable can hold all that follows it.
 pub(super) fn intersects(template: &[Piece], pattern: &[char]) -> bool {
     let equal = template
         .iter()
@@ -111,6 +112,15 @@ pub(super) fn intersects(template: &[Piece], pattern: &[char]) -> bool {
         })
         .count();
     let (template, pattern) = (&template[equal..], &pattern[equal..]);
+    if let (Some(Piece::Any(without)), Some(('*', rest))) = (template.last(), pattern.split_first())
+        && !rest.iter().any(|character| without.contains(character))
+    {
+        return true;
+    }
+    walk(template, pattern)
+}
+
+fn walk(template: &[Piece], pattern: &[char]) -> bool {
     let mut row = vec![false; pattern.len() + 1];
     row[0] = true;
     let mut next = vec![false; pattern.len() + 1];
@@ -153,6 +163,26 @@ pub(super) fn intersects(template: &[Piece], pattern: &[char]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn piece() -> impl Strategy<Value = Piece> {
+        let any = prop::sample::select(&[&[][..], &['/'], &[':'], &[':', '/']][..]);
+        let fixed = prop::sample::select(&['a', 'b', ':', '/'][..]);
+        prop_oneof![2 => fixed.prop_map(Piece::Char), 1 => any.prop_map(|c| Piece::Any(c.to_vec()))]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn what_needs_no_walk_is_what_the_walk_finds(
+            template in prop::collection::vec(piece(), 0..6),
+            pattern in "[ab:/?*]{0,6}",
+        ) {
+            let chars: Vec<char> = pattern.chars().collect();
+            prop_assert_eq!(intersects(&template, &chars), walk(&template, &chars));
+        }
+    }
 
     const S3: [&str; 3] = [
         "arn:${Partition}:s3:::${BucketName}",
