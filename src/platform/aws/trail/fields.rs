@@ -68,6 +68,9 @@ fields! {
     STREAM_NAME: Text ["requestParameters", "streamName"];
     CLUSTER: Text ["requestParameters", "cluster"];
     LOG_GROUP_NAME: Text ["requestParameters", "logGroupName"];
+    LOG_GROUP: Text ["requestParameters", "logGroupIdentifier"];
+    SERVICE: Text ["requestParameters", "service"];
+    TASK_DEFINITION: Text ["requestParameters", "taskDefinition"];
     REPOSITORY_NAME: Text ["requestParameters", "repositoryName"];
     STATE_MACHINE_ARN: Text ["requestParameters", "stateMachineArn"];
     DATABASE_NAME: Text ["requestParameters", "databaseName"];

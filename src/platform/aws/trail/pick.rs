@@ -228,7 +228,7 @@ pub(super) fn resources<'a>(fields: &Record<'a>, service: &[u8], found: &mut Fou
         }
         b"logs" => {
             found.add(kind::LOG_GROUP, get(f::LOG_GROUP_NAME));
-            found.add_raw(kind::LOG_GROUP, raw("logGroupIdentifier"));
+            found.add(kind::LOG_GROUP, get(f::LOG_GROUP));
         }
         b"states" => found.add(kind::ARN, get(f::STATE_MACHINE_ARN)),
         b"kinesis" => {
@@ -248,9 +248,12 @@ pub(super) fn resources<'a>(fields: &Record<'a>, service: &[u8], found: &mut Fou
         b"events" => events(fields, found),
         b"ecs" => {
             found.add(kind::ECS_CLUSTER, get(f::CLUSTER));
-            found.add_raw(kind::ECS_SERVICE, raw("service"));
-            found.add_raw(kind::ECS_SERVICE, raw("serviceName"));
-            found.add_raw(kind::ECS_TASK_DEFINITION, raw("taskDefinition"));
+            match get(f::SERVICE) {
+                [] => found.add_raw(kind::ECS_SERVICE, raw("serviceName")),
+                // No call has both.
+                service => found.add(kind::ECS_SERVICE, service),
+            }
+            found.add(kind::ECS_TASK_DEFINITION, get(f::TASK_DEFINITION));
         }
         b"ec2" => ec2(fields, found),
         _ => {}
