@@ -37,7 +37,7 @@ use authgap::usage::{LogFile, LogResult, NoProgress, ReadOptions, read_logs};
 use measure::{cpu, median};
 use sha2::{Digest, Sha256};
 
-/// Goal for the ratio of everything to the floor.
+/// Goal for the ratio of the usage table to the floor.
 const GOAL: f64 = 2.5;
 
 fn main() -> io::Result<()> {

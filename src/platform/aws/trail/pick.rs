@@ -248,11 +248,8 @@ pub(super) fn resources<'a>(fields: &Record<'a>, service: &[u8], found: &mut Fou
         b"events" => events(fields, found),
         b"ecs" => {
             found.add(kind::ECS_CLUSTER, get(f::CLUSTER));
-            match get(f::SERVICE) {
-                [] => found.add_raw(kind::ECS_SERVICE, raw("serviceName")),
-                // No call has both.
-                service => found.add(kind::ECS_SERVICE, service),
-            }
+            found.add(kind::ECS_SERVICE, get(f::SERVICE));
+            found.add_raw(kind::ECS_SERVICE, raw("serviceName"));
             found.add(kind::ECS_TASK_DEFINITION, get(f::TASK_DEFINITION));
         }
         b"ec2" => ec2(fields, found),

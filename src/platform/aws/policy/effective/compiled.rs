@@ -1,11 +1,11 @@
 //! What many identities share: expanded actions, and which actions a resource pattern can be about.
 //!
 //! Built once a run ([`Compiled::new`]); the caches fill as patterns are met, from any thread, and hold at most
-//! [`CACHE_CAP`] entries each. Knows the catalogue, no identity.
+//! [`CACHE_CAP`] entries each, the one of addresses about [`ADDRESSES_CAP`]. Knows the catalogue, no identity.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
@@ -159,18 +159,19 @@ impl Compiled {
         let address = |glob: &Glob| glob.as_str().as_ptr().addr();
         let mut ids = Vec::with_capacity(list.len());
         let mut fresh: Vec<(&Glob, Option<ActionId>)> = Vec::new();
-        if let Ok(known) = self.addresses.read() {
-            let has_room = known.len() < ADDRESSES_CAP;
-            for glob in list.iter().filter(|glob| glob.is_exact()) {
-                if let Some((_, id)) = known.get(&address(glob)) {
-                    ids.extend(*id);
-                    continue;
-                }
-                let id = self.by_name.get(glob.as_str()).copied();
-                ids.extend(id);
-                fresh.extend(has_room.then_some((glob, id)));
+        // What a thread left behind that failed is a cache still: without it actions would be missing.
+        let known = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
+        let has_room = known.len() < ADDRESSES_CAP;
+        for glob in list.iter().filter(|glob| glob.is_exact()) {
+            if let Some((_, id)) = known.get(&address(glob)) {
+                ids.extend(*id);
+                continue;
             }
+            let id = self.by_name.get(glob.as_str()).copied();
+            ids.extend(id);
+            fresh.extend(has_room.then_some((glob, id)));
         }
+        drop(known);
         if !fresh.is_empty()
             && let Ok(mut known) = self.addresses.write()
         {
